@@ -1,0 +1,1824 @@
+
+/*
+ * Copyright (C) Evolu Auth Authors
+ *
+ * The cache without nginx: what it needs of nginx stands below, with a clock
+ * that the tests set, and several workers are played in one process.
+ */
+
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "ngx_http_evolu_auth_cache.c"
+#include "ngx_http_evolu_auth_cache_cover.c"
+#include "ngx_http_evolu_auth_cache_zone.c"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+
+#define FRESH     600000
+#define STALE     900000
+#define NEGATIVE  5000
+#define COVER     NGX_HTTP_EVOLU_AUTH_COVER
+
+#define WORKERS   4
+#define ROOM      (256 * 1024)
+
+#define BLOCK     512
+#define BLOCKS    4096
+
+#define KEY(s)    evolu_literal(s)
+
+
+typedef ngx_http_evolu_auth_cache_t         cache_t;
+typedef ngx_http_evolu_auth_cache_sh_t      sh_t;
+typedef ngx_http_evolu_auth_cache_node_t    node_t;
+typedef ngx_http_evolu_auth_cache_list_t    list_t;
+typedef ngx_http_evolu_auth_cache_mark_t    mark_t;
+typedef ngx_http_evolu_auth_cache_state_e   state_t;
+typedef ngx_http_evolu_auth_value_e         kind_t;
+
+
+/* the allocator: malloc(), or blocks that processes share */
+
+typedef struct {
+    size_t              room;
+    size_t              used;
+    ngx_uint_t          refuse;          /* fail so many times */
+    void               *header;          /* the first memory given out */
+    void               *context;         /* the second */
+    u_char             *blocks;
+    u_char             *fixed;           /* for the header */
+} slab_t;
+
+
+/* what is shared with processes that are killed */
+
+typedef struct {
+    volatile ngx_pid_t  owner;           /* of the lock */
+    volatile ngx_uint_t steps;
+    volatile u_char     taken[BLOCKS];
+    ngx_slab_pool_t     pool;
+} shared_t;
+
+
+static void open_zone(size_t room);
+static void start_worker(ngx_uint_t i);
+static ngx_int_t put(cache_t *c, evolu_bytes_t key, kind_t kind, void *value,
+    size_t size, ngx_uint_t tracked);
+static ngx_int_t put_text(cache_t *c, evolu_bytes_t key, const char *text);
+static state_t find(cache_t *c, evolu_bytes_t key);
+static evolu_bytes_t number_key(const char *prefix, ngx_uint_t n);
+static ngx_uint_t make_image(void *buf, ngx_uint_t nentries);
+static void pass(ngx_msec_t ms);
+static void pass_covered(ngx_msec_t ms);
+static void check_lists(void);
+static sh_t *zone_sh(void);
+
+
+ngx_uint_t           ngx_pagesize = 4096;
+ngx_pid_t            ngx_pid;
+volatile ngx_msec_t  ngx_current_msec;
+volatile ngx_cycle_t *ngx_cycle;
+
+static ngx_cycle_t      cycle;
+static ngx_log_t        test_log;
+static ngx_uint_t       logged;
+static slab_t           slab;
+static shared_t        *shared;
+static ngx_shm_zone_t   zone;
+static cache_t          workers[WORKERS];
+static ngx_pid_t        pids[WORKERS];
+
+static _Alignas(8) u_char  out[EVOLU_IMAGE_MAX];
+static _Alignas(8) u_char  image[EVOLU_IMAGE_MAX];
+static size_t           out_size;
+static kind_t           out_kind;
+static ngx_uint_t       usable;
+
+
+/* what the cache needs of nginx */
+
+void
+ngx_shmtx_lock(ngx_shmtx_t *mtx)
+{
+    (void) mtx;
+
+    if (shared->owner == ngx_pid) {
+        fail_msg("the lock is not recursive");
+    }
+
+    while (!__sync_bool_compare_and_swap(&shared->owner, 0, ngx_pid)) {
+        sched_yield();
+    }
+}
+
+
+void
+ngx_shmtx_unlock(ngx_shmtx_t *mtx)
+{
+    (void) mtx;
+
+    if (!__sync_bool_compare_and_swap(&shared->owner, ngx_pid, 0)) {
+        fail_msg("unlocked by one who does not hold the lock");
+    }
+}
+
+
+static void *
+take_block(size_t size)
+{
+    ngx_uint_t  i;
+
+    if (size > BLOCK) {
+        shared->pool.pfree = BLOCK * BLOCKS / ngx_pagesize;
+        return slab.fixed;
+    }
+
+    for (i = 0; i < BLOCKS; i++) {
+
+        if (!shared->taken[i]) {
+            shared->taken[i] = 1;
+            return slab.blocks + i * BLOCK;
+        }
+    }
+
+    return NULL;
+}
+
+
+void *
+ngx_slab_alloc_locked(ngx_slab_pool_t *pool, size_t size)
+{
+    size_t  *p, charge;
+
+    assert_int_equal(shared->owner, ngx_pid);
+
+    if (slab.blocks != NULL) {
+        return take_block(size);
+    }
+
+    charge = ngx_http_evolu_auth_cache_charge(size);
+
+    if (slab.refuse > 0) {
+        slab.refuse--;
+        return NULL;
+    }
+
+    if (slab.used + charge > slab.room) {
+        return NULL;
+    }
+
+    p = malloc(16 + size);
+    assert_non_null(p);
+    memset(p, 0xa5, 16 + size);
+    *p = charge;
+
+    if (slab.header == NULL) {
+        slab.header = p;
+
+    } else if (slab.context == NULL) {
+        slab.context = p;
+    }
+
+    slab.used += charge;
+    pool->pfree = (slab.room - slab.used) / ngx_pagesize;
+
+    return p + 2;
+}
+
+
+void
+ngx_slab_free_locked(ngx_slab_pool_t *pool, void *p)
+{
+    size_t  *charge;
+
+    (void) pool;
+
+    assert_int_equal(shared->owner, ngx_pid);
+
+    if (slab.blocks != NULL) {
+        shared->taken[((u_char *) p - slab.blocks) / BLOCK] = 0;
+        return;
+    }
+
+    charge = (size_t *) p - 2;
+    slab.used -= *charge;
+
+    free(charge);
+}
+
+
+void *
+ngx_slab_alloc(ngx_slab_pool_t *pool, size_t size)
+{
+    void  *p;
+
+    ngx_shmtx_lock(&pool->mutex);
+    p = ngx_slab_alloc_locked(pool, size);
+    ngx_shmtx_unlock(&pool->mutex);
+
+    return p;
+}
+
+
+void *
+ngx_slab_calloc(ngx_slab_pool_t *pool, size_t size)
+{
+    void  *p;
+
+    p = ngx_slab_alloc(pool, size);
+
+    if (p != NULL) {
+        memset(p, 0, size);
+    }
+
+    return p;
+}
+
+
+u_char * ngx_cdecl
+ngx_sprintf(u_char *buf, const char *fmt, ...)
+{
+    (void) fmt;
+
+    *buf = '\0';
+
+    return buf;
+}
+
+
+void
+ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *fmt, ...)
+{
+    (void) log;
+    (void) err;
+    (void) fmt;
+
+    /* nothing may log while it holds the lock */
+    assert_int_not_equal(shared->owner, ngx_pid);
+
+    logged = level;
+}
+
+
+/* helpers */
+
+static void
+open_zone(size_t room)
+{
+    ngx_uint_t  i;
+
+    shared = mmap(NULL, sizeof(shared_t), PROT_READ|PROT_WRITE,
+                  MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(shared, MAP_FAILED);
+
+    slab.room = room;
+    slab.header = NULL;
+    slab.context = NULL;
+    logged = 0;
+    test_log.log_level = NGX_LOG_DEBUG;
+    cycle.log = &test_log;
+    ngx_cycle = &cycle;
+    ngx_pid = 1000000;
+    ngx_current_msec = 12345678;
+
+    memset(&zone, 0, sizeof(zone));
+    zone.shm.addr = (u_char *) &shared->pool;
+    zone.shm.size = room;
+    zone.shm.log = &test_log;
+    ngx_str_set(&zone.shm.name, "test");
+
+    for (i = 0; i < WORKERS; i++) {
+        memset(&workers[i], 0, sizeof(cache_t));
+        workers[i].zone = &zone;
+        workers[i].fresh = FRESH;
+        workers[i].stale = STALE;
+        workers[i].negative = NEGATIVE;
+        pids[i] = 0;
+    }
+
+    zone.data = &workers[0];
+}
+
+
+static int
+setup(void **state)
+{
+    ngx_uint_t  i;
+
+    (void) state;
+
+    open_zone(ROOM);
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, NULL), NGX_OK);
+
+    for (i = 0; i < WORKERS; i++) {
+        workers[i].sh = workers[0].sh;
+        workers[i].shpool = workers[0].shpool;
+        start_worker(i);
+    }
+
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    sh_t        *sh;
+    ngx_uint_t   i;
+
+    (void) state;
+
+    check_lists();
+    sh = zone_sh();
+    ngx_http_evolu_auth_cache_lock(&workers[0]);
+
+    for (i = 0; i < sh->nbuckets; i++) {
+        while (sh->buckets[i].head != NULL) {
+            ngx_http_evolu_auth_cache_remove(&workers[0],
+                                             &sh->buckets[i].head);
+        }
+    }
+
+    assert_int_equal(sh->lists[0].bytes + sh->lists[1].bytes, 0);
+
+    ngx_slab_free_locked(&shared->pool, shared->pool.log_ctx);
+    ngx_slab_free_locked(&shared->pool, sh);
+    ngx_http_evolu_auth_cache_unlock(&workers[0]);
+
+    assert_int_equal(slab.used, 0);
+    munmap(shared, sizeof(shared_t));
+
+    return 0;
+}
+
+
+/* Each worker has a pid that no process can have. */
+
+static void
+start_worker(ngx_uint_t i)
+{
+    static ngx_pid_t  next = 100000000;
+
+    pids[i] = next++;
+    ngx_pid = pids[i];
+    ngx_http_evolu_auth_cache_join(&workers[i]);
+}
+
+
+static sh_t *
+zone_sh(void)
+{
+    return workers[0].sh;
+}
+
+
+static void
+beat(ngx_uint_t i, ngx_uint_t tracked)
+{
+    ngx_pid = pids[i];
+    ngx_http_evolu_auth_cache_beat(&workers[i], tracked);
+}
+
+
+static void
+pass(ngx_msec_t ms)
+{
+    ngx_current_msec += ms;
+}
+
+
+/* Lets time pass while worker 0 is linked. */
+
+static void
+pass_covered(ngx_msec_t ms)
+{
+    ngx_msec_t  step;
+
+    while (ms > 0) {
+        step = ngx_min(ms, 1000);
+        pass(step);
+        beat(0, 1);
+        ms -= step;
+    }
+}
+
+
+static ngx_int_t
+put(cache_t *c, evolu_bytes_t key, kind_t kind, void *value, size_t size,
+    ngx_uint_t tracked)
+{
+    mark_t  mark;
+
+    ngx_http_evolu_auth_cache_mark(c, key, &mark);
+
+    return ngx_http_evolu_auth_cache_put(c, key, &mark, kind, value, size,
+                                         tracked);
+}
+
+
+/* a set of names is kept as it is, so it serves for any value */
+
+static ngx_int_t
+put_text(cache_t *c, evolu_bytes_t key, const char *text)
+{
+    return put(c, key, NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, (void *) text,
+               strlen(text), 1);
+}
+
+
+static ngx_int_t
+put_none(cache_t *c, evolu_bytes_t key)
+{
+    return put(c, key, NGX_HTTP_EVOLU_AUTH_VALUE_NONE, NULL, 0, 1);
+}
+
+
+static state_t
+find(cache_t *c, evolu_bytes_t key)
+{
+    return ngx_http_evolu_auth_cache_find(c, key, out, &out_size, &out_kind,
+                                          &usable);
+}
+
+
+static evolu_bytes_t
+number_key(const char *prefix, ngx_uint_t n)
+{
+    static char  text[64];
+
+    snprintf(text, sizeof(text), "%s:%05u", prefix, (unsigned) n);
+
+    return (evolu_bytes_t) { (u_char *) text, strlen(text) };
+}
+
+
+static ngx_uint_t
+make_image(void *buf, ngx_uint_t nentries)
+{
+    uint16_t         i;
+    evolu_entry_t   *e;
+    evolu_record_t  *r;
+
+    r = buf;
+    memset(r, 0, EVOLU_RECORD_HEADER);
+    r->nentries = nentries;
+    r->ncidrs = 1;
+    r->instance_len = 4;
+    r->size = EVOLU_RECORD_HEADER + nentries * sizeof(evolu_entry_t)
+              + sizeof(evolu_cidr_t) + 4;
+
+    e = evolu_record_entries(r);
+
+    for (i = 0; i < nentries; i++) {
+        memset(&e[i], 0, sizeof(evolu_entry_t));
+        memset(e[i].digest, 0x40 + i, EVOLU_DIGEST_SIZE);
+        e[i].exp = EVOLU_NEVER;
+        e[i].id_len = 1;
+        e[i].id[0] = 'a' + i;
+    }
+
+    memset(evolu_record_cidrs(r), 0, sizeof(evolu_cidr_t));
+    memcpy((u_char *) (evolu_record_cidrs(r) + 1), "shop", 4);
+
+    return r->size;
+}
+
+
+/* Chains, lists and counts tell the same. */
+
+static void
+check_lists(void)
+{
+    size_t        bytes[2], size;
+    sh_t         *sh;
+    node_t       *node;
+    ngx_uint_t    i, c, chained[2], listed;
+    ngx_queue_t  *q;
+
+    sh = zone_sh();
+    memset(bytes, 0, sizeof(bytes));
+    memset(chained, 0, sizeof(chained));
+
+    for (i = 0; i < sh->nbuckets; i++) {
+        for (node = sh->buckets[i].head; node != NULL; node = node->next) {
+            c = ngx_http_evolu_auth_cache_class(node->kind);
+            size = ngx_http_evolu_auth_cache_offset(node->len) + node->size;
+            bytes[c] += ngx_http_evolu_auth_cache_charge(size);
+            chained[c]++;
+
+            assert_int_equal(node->hash & (sh->nbuckets - 1), i);
+        }
+    }
+
+    for (c = 0; c < 2; c++) {
+        listed = 0;
+
+        for (q = ngx_queue_head(&sh->lists[c].queue);
+             q != ngx_queue_sentinel(&sh->lists[c].queue);
+             q = ngx_queue_next(q))
+        {
+            assert_ptr_equal(ngx_queue_prev(ngx_queue_next(q)), q);
+            listed++;
+        }
+
+        assert_int_equal(listed, chained[c]);
+        assert_int_equal(listed, sh->lists[c].entries);
+        assert_int_equal(bytes[c], sh->lists[c].bytes);
+        assert_true(bytes[c] <= sh->lists[c].limit);
+    }
+}
+
+
+/* how long what is trusted */
+
+static void
+test_fresh(void **state)
+{
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+    assert_int_equal(out_size, 0);
+
+    beat(0, 1);
+    assert_int_equal(put_text(c, KEY("a"), "value"), NGX_OK);
+
+    pass_covered(FRESH - 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(out_kind, NGX_HTTP_EVOLU_AUTH_VALUE_NAMES);
+    assert_int_equal(out_size, 5);
+    assert_memory_equal(out, "value", 5);
+    assert_int_equal(usable, 0);
+
+    pass_covered(1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_memory_equal(out, "value", 5);
+    assert_int_equal(usable, 1);
+
+    /* no further than fresh + stale after it was read */
+
+    pass_covered(STALE - 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(usable, 1);
+
+    pass_covered(1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(usable, 0);
+}
+
+
+/* the clock of the worker that wrote may be ahead */
+
+static void
+test_clocks(void **state)
+{
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    put_none(c, KEY("b"));
+    pass((ngx_msec_t) -20);
+
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(find(c, KEY("b")), NGX_HTTP_EVOLU_AUTH_CACHE_NEGATIVE);
+    beat(1, 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    ngx_http_evolu_auth_cache_expire(c);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(usable, 1);
+}
+
+
+static void
+test_stale(void **state)
+{
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+
+    pass(COVER - 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    pass(1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(usable, 1);
+
+    /* counted from when the store was last known good, by anybody */
+
+    beat(1, 0);
+    pass(STALE - 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(usable, 1);
+
+    pass(1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(usable, 0);
+
+    beat(1, 0);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(usable, 1);
+
+    c->stale = 0;
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(usable, 0);
+}
+
+
+static void
+test_untracked(void **state)
+{
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    put(c, KEY("a"), NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, "value", 5, 0);
+
+    pass(NGX_HTTP_EVOLU_AUTH_UNTRACKED - 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    c->fresh = NGX_HTTP_EVOLU_AUTH_UNTRACKED - 1;
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+
+    c->fresh = FRESH;
+    pass(1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+
+    put(c, KEY("a"), NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, "value", 5, 0);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    ngx_http_evolu_auth_cache_expire(c);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+
+    /* a tracked one is not fresh where nobody covers, nor after that */
+
+    put_text(c, KEY("b"), "value");
+    assert_int_equal(find(c, KEY("b")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    beat(0, 1);
+    assert_int_equal(find(c, KEY("b")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+}
+
+
+static void
+test_negative(void **state)
+{
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    put_none(c, KEY("a"));
+    pass(NEGATIVE - 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_NEGATIVE);
+    assert_int_equal(out_size, 0);
+    assert_int_equal(out_kind, NGX_HTTP_EVOLU_AUTH_VALUE_NONE);
+
+    pass(1);
+    assert_int_equal(zone_sh()->lists[1].entries, 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+    assert_int_equal(zone_sh()->lists[1].entries, 0);
+
+    put_none(c, KEY("a"));
+    ngx_http_evolu_auth_cache_expire(c);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+
+    /* it takes the place of a record, and the other way round */
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    put_none(c, KEY("a"));
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_NEGATIVE);
+    put_text(c, KEY("a"), "value");
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(zone_sh()->lists[1].entries, 0);
+}
+
+
+/* what came in between */
+
+static void
+test_put_race(void **state)
+{
+    mark_t    mark;
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "old");
+
+    ngx_http_evolu_auth_cache_mark(c, KEY("a"), &mark);
+    assert_int_equal(ngx_http_evolu_auth_cache_unchanged(c, KEY("a"), &mark),
+                     1);
+
+    /* a push for a locator that is not kept counts, too */
+
+    ngx_http_evolu_auth_cache_drop(&workers[1], KEY("a"));
+    ngx_http_evolu_auth_cache_drop(&workers[1], KEY("a"));
+    assert_int_equal(zone_sh()->lists[0].entries, 0);
+    assert_int_equal(ngx_http_evolu_auth_cache_unchanged(c, KEY("a"), &mark),
+                     0);
+    assert_int_equal(ngx_http_evolu_auth_cache_put(c, KEY("a"), &mark,
+                         NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, "x", 1, 1),
+                     NGX_DECLINED);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+
+    /* what was kept does not survive an answer that is not */
+
+    put_text(c, KEY("a"), "old");
+    ngx_http_evolu_auth_cache_mark(c, KEY("a"), &mark);
+    ngx_http_evolu_auth_cache_expire(c);
+    assert_int_equal(ngx_http_evolu_auth_cache_unchanged(c, KEY("a"), &mark),
+                     0);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(ngx_http_evolu_auth_cache_put(c, KEY("a"), &mark,
+                         NGX_HTTP_EVOLU_AUTH_VALUE_NONE, NULL, 0, 1),
+                     NGX_DECLINED);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+
+    /* an end of coverage that nobody noticed is noticed by the mark */
+
+    pass(COVER);
+    ngx_http_evolu_auth_cache_mark(c, KEY("a"), &mark);
+    assert_int_equal(mark.generation, zone_sh()->generation);
+    assert_int_equal(ngx_http_evolu_auth_cache_unchanged(c, KEY("a"), &mark),
+                     1);
+}
+
+
+static void
+test_limits(void **state)
+{
+    u_char         long_key[EVOLU_LOCATOR_MAX + 1];
+    cache_t       *c = &workers[0];
+    evolu_bytes_t  key;
+
+    (void) state;
+
+    memset(long_key, 'k', sizeof(long_key));
+    key = (evolu_bytes_t) { long_key, EVOLU_LOCATOR_MAX };
+
+    beat(0, 1);
+    memset(image, 'v', sizeof(image));
+    assert_int_equal(put(c, key, NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, image,
+                         EVOLU_IMAGE_MAX, 1), NGX_OK);
+    assert_int_equal(find(c, key), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(out_size, EVOLU_IMAGE_MAX);
+    assert_memory_equal(out, image, EVOLU_IMAGE_MAX);
+
+    assert_int_equal(put(c, key, NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, image,
+                         EVOLU_IMAGE_MAX + 1, 1), NGX_DECLINED);
+    assert_int_equal(find(c, key), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+
+    key.len++;
+    assert_int_equal(put(c, key, NGX_HTTP_EVOLU_AUTH_VALUE_NONE, NULL, 0, 1),
+                     NGX_DECLINED);
+
+    key.len = 0;
+    assert_int_equal(put(c, key, NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, NULL, 0, 1),
+                     NGX_OK);
+    assert_int_equal(find(c, key), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+}
+
+
+/* an image that is not whole is never handed out */
+
+static void
+test_damaged(void **state)
+{
+    size_t    size;
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    beat(0, 1);
+    size = make_image(image, 2);
+    put(c, KEY("a"), NGX_HTTP_EVOLU_AUTH_VALUE_RECORD, image, size, 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_memory_equal(out, image, size);
+
+    ((evolu_record_t *) image)->nentries++;
+    put(c, KEY("a"), NGX_HTTP_EVOLU_AUTH_VALUE_RECORD, image, size, 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+    assert_int_equal(out_size, 0);
+    assert_int_equal(zone_sh()->lists[0].entries, 0);
+}
+
+
+static void
+test_fingerprints(void **state)
+{
+    cache_t  *a = &workers[0], *b = &workers[1];
+
+    (void) state;
+
+    memset(b->fingerprint, 'b', sizeof(b->fingerprint));
+    beat(0, 1);
+
+    put_text(a, KEY("x"), "a");
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+
+    put_text(b, KEY("x"), "b");
+    assert_int_equal(find(a, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(out[0], 'a');
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(out[0], 'b');
+
+    put_text(a, KEY("y"), "y");
+    ngx_http_evolu_auth_cache_drop(a, KEY("x"));
+    assert_int_equal(zone_sh()->lists[0].entries, 1);
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+    assert_int_equal(find(a, KEY("y")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+}
+
+
+static ngx_uint_t
+is_tag_byte(size_t i, evolu_record_t *r)
+{
+    if (i < EVOLU_RECORD_HEADER
+        || i >= EVOLU_RECORD_HEADER + r->nentries * sizeof(evolu_entry_t))
+    {
+        return 0;
+    }
+
+    i = (i - EVOLU_RECORD_HEADER) % sizeof(evolu_entry_t);
+
+    return i >= offsetof(evolu_entry_t, tag)
+           && i < offsetof(evolu_entry_t, tag) + EVOLU_TAG_SIZE;
+}
+
+
+static void
+test_tags(void **state)
+{
+    u_char           tag[EVOLU_TAG_SIZE], key[2][EVOLU_TAG_KEY_SIZE];
+    size_t           size, i;
+    cache_t         *c = &workers[0];
+    evolu_record_t  *r;
+
+    (void) state;
+
+    ngx_http_evolu_auth_cache_tag_key(&workers[0], key[0]);
+    ngx_http_evolu_auth_cache_tag_key(&workers[1], key[1]);
+    assert_memory_equal(key[0], key[1], EVOLU_TAG_KEY_SIZE);
+
+    beat(0, 1);
+    memset(tag, 't', sizeof(tag));
+    size = make_image(image, 3);
+    r = (evolu_record_t *) image;
+
+    ngx_http_evolu_auth_cache_set_tag(c, KEY("a"), r, 2, tag);
+    put(c, KEY("a"), NGX_HTTP_EVOLU_AUTH_VALUE_RECORD, image, size, 1);
+    ngx_http_evolu_auth_cache_set_tag(c, KEY("a"), r, 2, tag);
+
+    find(c, KEY("a"));
+    assert_int_equal(evolu_record_match_tag((evolu_record_t *) out, tag), 2);
+
+    /* neither an earlier tag here nor one there is a difference */
+
+    ngx_http_evolu_auth_cache_set_tag(c, KEY("a"), r, 4, tag);
+    find(c, KEY("a"));
+    assert_int_equal(evolu_record_match_tag((evolu_record_t *) out, tag), 6);
+
+    /* any other byte is */
+
+    memset(tag, 'u', sizeof(tag));
+
+    for (i = 0; i < size; i++) {
+        image[i] ^= 0x40;
+        ngx_http_evolu_auth_cache_set_tag(c, KEY("a"), r, 1, tag);
+        image[i] ^= 0x40;
+
+        find(c, KEY("a"));
+        assert_int_equal(evolu_record_match_tag((evolu_record_t *) out, tag),
+                         is_tag_byte(i, r) ? 1 : 0);
+
+        put(c, KEY("a"), NGX_HTTP_EVOLU_AUTH_VALUE_RECORD, image, size, 1);
+    }
+
+    put_none(c, KEY("a"));
+    ngx_http_evolu_auth_cache_set_tag(c, KEY("a"), r, 1, tag);
+}
+
+
+/* room */
+
+static void
+test_second_chance(void **state)
+{
+    ngx_uint_t   i;
+    cache_t     *c = &workers[0];
+
+    (void) state;
+
+    beat(0, 1);
+    memset(image, 'v', 1000);
+
+    put(c, KEY("hot"), NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, image, 800, 1);
+    put(c, KEY("cold"), NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, image, 800, 1);
+
+    for (i = 0; i < 2000; i++) {
+        assert_int_equal(find(c, KEY("hot")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+        assert_int_equal(put(c, number_key("n", i),
+                             NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, image, 800, 1),
+                         NGX_OK);
+    }
+
+    assert_int_equal(find(c, KEY("cold")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+    assert_int_equal(find(c, number_key("n", 1999)),
+                     NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_true(zone_sh()->lists[0].bytes > zone_sh()->lists[0].limit - 2048);
+
+    /* all are hot: a put still finds room */
+
+    for (i = 0; i < 2000; i++) {
+        find(c, number_key("n", i));
+    }
+
+    assert_int_equal(put_text(c, KEY("new"), "x"), NGX_OK);
+    check_lists();
+}
+
+
+static void
+test_budgets(void **state)
+{
+    list_t      *lists = zone_sh()->lists;
+    cache_t     *c = &workers[0];
+    ngx_uint_t   i, records;
+
+    (void) state;
+
+    beat(0, 1);
+
+    for (i = 0; i < 1000; i++) {
+        put_text(c, number_key("r", i), "record");
+    }
+
+    records = lists[0].entries;
+
+    for (i = 0; i < 5000; i++) {
+        assert_int_equal(put_none(c, number_key("n", i)), NGX_OK);
+        assert_true(lists[1].bytes <= lists[1].limit);
+    }
+
+    assert_int_equal(lists[0].entries, records);
+    assert_int_equal(find(c, number_key("n", 4999)),
+                     NGX_HTTP_EVOLU_AUTH_CACHE_NEGATIVE);
+
+    /* nor do records in plenty take the share of negatives */
+
+    for (i = 0; i < 5000; i++) {
+        assert_int_equal(put_text(c, number_key("q", i), "record"), NGX_OK);
+        assert_true(lists[0].bytes <= lists[0].limit);
+    }
+
+    assert_true(lists[1].bytes + 128 > lists[1].limit);
+    check_lists();
+}
+
+
+/* the allocator may refuse though the shares are not used up */
+
+static void
+test_no_memory(void **state)
+{
+    list_t      *lists = zone_sh()->lists;
+    cache_t     *c = &workers[0];
+    ngx_uint_t   i;
+
+    (void) state;
+
+    beat(0, 1);
+
+    for (i = 0; i < 40; i++) {
+        put_text(c, number_key("r", i), "record");
+        put_none(c, number_key("n", i));
+    }
+
+    /* a negative takes no record */
+
+    slab.refuse = 1000;
+    assert_int_equal(put_none(c, KEY("a")), NGX_DECLINED);
+    assert_int_equal(lists[0].entries, 40);
+    assert_int_equal(lists[1].entries, 6);
+
+    /* a record takes records, at most so many, then negatives */
+
+    slab.refuse = 1000;
+    assert_int_equal(put_text(c, KEY("a"), "x"), NGX_DECLINED);
+    assert_int_equal(lists[0].entries, 6);
+    assert_int_equal(lists[1].entries, 6);
+
+    slab.refuse = 9;
+    assert_int_equal(put_text(c, KEY("a"), "x"), NGX_OK);
+    assert_int_equal(lists[0].entries, 1);
+    assert_int_equal(lists[1].entries, 3);
+
+    slab.refuse = 1000;
+    assert_int_equal(put_text(c, KEY("b"), "x"), NGX_DECLINED);
+    assert_int_equal(lists[0].entries + lists[1].entries, 0);
+
+    slab.refuse = 0;
+    assert_int_equal(put_text(c, KEY("b"), "x"), NGX_OK);
+}
+
+
+/* workers */
+
+static void
+test_covered(void **state)
+{
+    cache_t     *c = &workers[3];
+    ngx_uint_t   i;
+
+    (void) state;
+
+    assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 0);
+    beat(0, 0);
+    assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 0);
+
+    beat(0, 1);
+    assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 1);
+    put_text(c, KEY("a"), "value");
+
+    /* one of two is enough, when the other could vouch for its begin */
+
+    for (i = 0; i < 5; i++) {
+        beat(1, 1);
+        pass_covered(1000);
+    }
+
+    ngx_pid = pids[0];
+    ngx_http_evolu_auth_cache_uncover(&workers[0]);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    ngx_pid = pids[1];
+    ngx_http_evolu_auth_cache_uncover(&workers[1]);
+    assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 0);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+
+    /* a link comes back: what was read before stays stale */
+
+    beat(1, 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    put_text(c, KEY("a"), "value");
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    /* also when nobody looked during the gap */
+
+    pass(COVER);
+    beat(1, 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+
+    /* a link that is tracked no more covers no more */
+
+    put_text(c, KEY("a"), "value");
+    beat(1, 0);
+    assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 0);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+}
+
+
+/*
+ * Worker 0 lost its link without knowing, then something changed, then worker
+ * 1 was linked: neither was told, so what worker 0 vouched for must go stale
+ * when worker 0 falls silent, though the zone was covered all the time.
+ */
+
+static void
+test_handover(void **state)
+{
+    cache_t  *c = &workers[3];
+
+    (void) state;
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    pass(500);
+    beat(1, 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    pass(1000);
+    beat(1, 1);
+    pass(1000);
+    beat(1, 1);
+    pass(499);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    pass(1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+
+    /* worker 1 covers what is read from here on */
+
+    assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 1);
+    put_text(c, KEY("a"), "value");
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    /*
+     * The same when the silent link is given up in time: its last heartbeat
+     * may have been sent before worker 2 was linked.
+     */
+
+    beat(2, 1);
+    pass(500);
+    beat(1, 1);
+    ngx_pid = pids[1];
+    ngx_http_evolu_auth_cache_uncover(&workers[1]);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 1);
+}
+
+
+static void
+test_reload(void **state)
+{
+    cache_t     *c = &workers[3];
+    ngx_uint_t   slot;
+
+    (void) state;
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    pass(10);
+    beat(1, 1);
+
+    slot = workers[0].slot;
+    ngx_pid = pids[0];
+    ngx_http_evolu_auth_cache_leave(&workers[0]);
+    ngx_http_evolu_auth_cache_leave(&workers[0]);
+    ngx_http_evolu_auth_cache_uncover(&workers[0]);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    pass(COVER - 1);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    beat(1, 1);
+    pass(2);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    start_worker(0);
+    assert_int_equal(workers[0].slot, slot);
+
+    ngx_pid = pids[1];
+    ngx_http_evolu_auth_cache_leave(&workers[1]);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+}
+
+
+static void
+test_join(void **state)
+{
+    sh_t        *sh = zone_sh();
+    cache_t     *c = &workers[0];
+    ngx_pid_t    self = getpid();
+    ngx_uint_t   i;
+
+    (void) state;
+
+    for (i = 0; i < WORKERS; i++) {
+        assert_int_equal(workers[i].slot, i);
+    }
+
+    for (i = WORKERS; i < NGX_HTTP_EVOLU_AUTH_CACHE_SLOTS; i++) {
+        sh->slots[i].pid = self;
+    }
+
+    /* the pids of the others are no processes, but their beats are young */
+
+    start_worker(0);
+    assert_int_equal(c->slot, NGX_CONF_UNSET_UINT);
+    assert_int_equal(logged, NGX_LOG_WARN);
+
+    /* without a slot: good news count, but nothing is covered */
+
+    beat(0, 1);
+    assert_int_equal(sh->last_good, ngx_current_msec);
+    assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 0);
+    ngx_http_evolu_auth_cache_uncover(c);
+    ngx_http_evolu_auth_cache_leave(c);
+
+    beat(1, 1);
+    pass(COVER);
+    beat(0, 1);
+    start_worker(0);
+    assert_int_equal(c->slot, 0);
+
+    /* a slot of the very pid, but not while it beats */
+
+    ngx_pid = self;
+    ngx_http_evolu_auth_cache_join(&workers[3]);
+    assert_int_equal(workers[3].slot, 1);
+    ngx_http_evolu_auth_cache_join(&workers[2]);
+    assert_int_equal(workers[2].slot, 2);
+}
+
+
+static void
+test_epoch(void **state)
+{
+    cache_t   *c = &workers[0];
+    uint64_t   generation;
+
+    (void) state;
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    generation = zone_sh()->generation;
+
+    ngx_http_evolu_auth_cache_epoch(c, KEY("1"));
+    ngx_http_evolu_auth_cache_epoch(&workers[1], KEY("1"));
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    ngx_http_evolu_auth_cache_epoch(c, KEY("2"));
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    ngx_http_evolu_auth_cache_epoch(&workers[1], KEY("2"));
+    assert_int_equal(zone_sh()->generation, generation + 1);
+
+    ngx_http_evolu_auth_cache_epoch(c, KEY(""));
+    assert_int_equal(zone_sh()->generation, generation + 2);
+}
+
+
+/* the zone itself */
+
+static void
+test_zone_reuse(void **state)
+{
+    cache_t  *c = &workers[1];
+
+    (void) state;
+
+    c->sh = NULL;
+    c->shpool = NULL;
+    zone.data = c;
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, &workers[0]),
+                     NGX_OK);
+    assert_ptr_equal(c->sh, workers[0].sh);
+    assert_ptr_equal(c->shpool, workers[0].shpool);
+
+    c->sh = NULL;
+    zone.shm.exists = 1;
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, NULL), NGX_OK);
+    assert_ptr_equal(c->sh, workers[0].sh);
+    assert_int_equal(logged, 0);
+
+    zone_sh()->layout[1]++;
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, &workers[0]),
+                     NGX_ERROR);
+    assert_int_equal(logged, NGX_LOG_EMERG);
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, NULL),
+                     NGX_ERROR);
+    zone_sh()->layout[1]--;
+
+    shared->pool.data = NULL;
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, NULL),
+                     NGX_ERROR);
+}
+
+
+static void
+test_zone_too_small(void **state)
+{
+    size_t  room;
+
+    (void) state;
+
+    for (room = 0; room < 5 * ngx_pagesize; room += 512) {
+        open_zone(room);
+        logged = 0;
+
+        if (ngx_http_evolu_auth_cache_init_zone(&zone, NULL) == NGX_OK) {
+            assert_true(room >= 4 * ngx_pagesize);
+            teardown(NULL);
+            continue;
+        }
+
+        /* nginx drops such a zone as a whole */
+
+        assert_int_equal(logged, NGX_LOG_EMERG);
+        munmap(shared, sizeof(shared_t));
+        free(slab.header);
+        free(slab.context);
+        slab.used = 0;
+    }
+}
+
+
+/* A worker was killed while it changed a list. */
+
+static void
+test_repair(void **state)
+{
+    sh_t        *sh = zone_sh();
+    cache_t     *c = &workers[0];
+    ngx_uint_t   i;
+
+    (void) state;
+
+    beat(0, 1);
+
+    for (i = 0; i < 50; i++) {
+        put_text(c, number_key("r", i), "record");
+        put_none(c, number_key("n", i));
+    }
+
+    sh->busy = 1;
+    sh->lists[0].queue.next = NULL;
+    sh->lists[1].queue.prev = &sh->lists[0].queue;
+    sh->lists[0].bytes = 1;
+    sh->lists[1].entries = 7;
+
+    assert_int_equal(find(c, number_key("r", 7)),
+                     NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(sh->busy, 0);
+    assert_int_equal(sh->lists[0].entries, 50);
+    check_lists();
+}
+
+
+/*
+ * Workers that are killed at any instant, the lock in their hands or not.  The
+ * clone of nginx's slab allocator above can't be torn; nginx's own can, and
+ * nothing here could help it.
+ */
+
+static void
+work_until_killed(void)
+{
+    cache_t     *c = &workers[0];
+    ngx_uint_t   i, n;
+
+    srandom(getpid());
+    ngx_pid = getpid();
+
+    for (i = 0; /* void */ ; i++) {
+        n = random() % 300;
+
+        switch (random() % 5) {
+
+        case 0:
+            put_none(c, number_key("n", n));
+            break;
+
+        case 1:
+            ngx_http_evolu_auth_cache_drop(c, number_key("n", n));
+            break;
+
+        case 2:
+            find(c, number_key("n", n));
+            break;
+
+        default:
+            put_text(c, number_key("n", n), "record");
+        }
+
+        shared->steps++;
+    }
+}
+
+
+static void
+test_killed(void **state)
+{
+    pid_t        pid[2];
+    size_t       i, k, torn;
+    ngx_uint_t   steps;
+
+    (void) state;
+
+    torn = 0;
+
+    for (i = 0; i < 150; i++) {
+        steps = shared->steps;
+
+        for (k = 0; k < 2; k++) {
+            pid[k] = fork();
+            assert_int_not_equal(pid[k], -1);
+
+            if (pid[k] == 0) {
+                work_until_killed();
+            }
+        }
+
+        while (shared->steps < steps + 20) {
+            sched_yield();
+        }
+
+        usleep(random() % 500);
+
+        for (k = 0; k < 2; k++) {
+            kill(pid[k], SIGKILL);
+            waitpid(pid[k], NULL, 0);
+            torn += zone_sh()->busy;
+            (void) __sync_bool_compare_and_swap(&shared->owner, pid[k], 0);
+        }
+
+        ngx_http_evolu_auth_cache_covered(&workers[0]);
+        check_lists();
+    }
+
+    print_message("killed in the middle of a change: %zu\n", torn);
+}
+
+
+static int
+setup_shared(void **state)
+{
+    slab.blocks = mmap(NULL, BLOCK * BLOCKS + ROOM, PROT_READ|PROT_WRITE,
+                       MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(slab.blocks, MAP_FAILED);
+
+    slab.fixed = slab.blocks + BLOCK * BLOCKS;
+    setup(state);
+
+    /* a small share, so that there is eviction, too */
+
+    zone_sh()->lists[0].limit = 100 * 128;
+    zone_sh()->lists[1].limit = 100 * 128;
+
+    return 0;
+}
+
+
+static int
+teardown_shared(void **state)
+{
+    (void) state;
+
+    munmap(slab.blocks, BLOCK * BLOCKS + ROOM);
+    munmap(shared, sizeof(shared_t));
+    memset(&slab, 0, sizeof(slab));
+
+    return 0;
+}
+
+
+/*
+ * Coherence, played: a store whose values are version numbers, workers whose
+ * links delay, fall silent, are reset and come back, workers that stop, are
+ * killed or end, reads and pushes in flight.  Whatever happens, a value is not
+ * FRESH longer than BOUND after it was replaced.
+ */
+
+#define TICK      5
+#define TICKS     40000
+#define SEEDS     4
+#define NAMES     5
+#define VERSIONS  (TICKS / 50)
+#define QUEUE     512
+#define BOUND     (COVER + 100)
+
+
+typedef enum {
+    PUSH = 0,
+    PONG,
+    GREETED,
+    REPLY,
+    RESET
+} packet_e;
+
+
+typedef struct {
+    packet_e            type;
+    ngx_msec_t          at;
+    ngx_uint_t          name;
+    uint32_t            version;
+    mark_t              mark;
+} packet_t;
+
+
+typedef struct {
+    ngx_uint_t          linked;          /* as the worker sees it */
+    ngx_uint_t          tracked;         /* as the server sees it */
+    ngx_uint_t          silent;          /* nothing passes any more */
+    ngx_msec_t          connect;         /* when to try again */
+    ngx_msec_t          ping;            /* when the next one is due */
+    ngx_uint_t          waiting;         /* for a pong, since: */
+    ngx_msec_t          asked;
+    ngx_msec_t          stopped;         /* until */
+    packet_t            queue[QUEUE];    /* to the worker, in order */
+    ngx_uint_t          head, tail;
+} link_t;
+
+
+static link_t      links[WORKERS];
+static uint32_t    current[NAMES];
+static ngx_msec_t  replaced[NAMES][VERSIONS];
+static ngx_uint_t  outcomes[4];
+
+
+static void
+send_packet(link_t *l, packet_e type, ngx_uint_t name, mark_t *mark)
+{
+    packet_t  *p, *last;
+
+    if (l->silent || l->tail - l->head == QUEUE) {
+        l->silent = 1;
+        return;
+    }
+
+    last = &l->queue[(l->tail - 1) % QUEUE];
+    p = &l->queue[l->tail % QUEUE];
+
+    p->type = type;
+    p->name = name;
+    p->version = current[name];
+    p->at = ngx_current_msec + random() % 50;
+
+    if (mark != NULL) {
+        p->mark = *mark;
+    }
+
+    if (l->tail != l->head && p->at < last->at) {
+        p->at = last->at;
+    }
+
+    l->tail++;
+}
+
+
+static void
+lose_link(ngx_uint_t i)
+{
+    ngx_pid = pids[i];
+    ngx_http_evolu_auth_cache_uncover(&workers[i]);
+
+    memset(&links[i], 0, offsetof(link_t, stopped));
+    links[i].head = links[i].tail;
+    links[i].connect = ngx_current_msec + 50 + random() % 1000;
+}
+
+
+static void
+receive(ngx_uint_t i, packet_t *p)
+{
+    link_t         *l = &links[i];
+    cache_t        *c = &workers[i];
+    evolu_bytes_t   key;
+
+    ngx_pid = pids[i];
+    key = number_key("name", p->name);
+
+    switch (p->type) {
+
+    case PUSH:
+        ngx_http_evolu_auth_cache_drop(c, key);
+        break;
+
+    case GREETED:
+        l->linked = 1;
+        l->ping = ngx_current_msec + 1000;
+        /* fall through */
+
+    case PONG:
+        l->waiting = 0;
+        beat(i, 1);
+        break;
+
+    case REPLY:
+        (void) ngx_http_evolu_auth_cache_put(c, key, &p->mark,
+                                             NGX_HTTP_EVOLU_AUTH_VALUE_NAMES,
+                                             &p->version, sizeof(uint32_t), 1);
+        break;
+
+    case RESET:
+        lose_link(i);
+    }
+}
+
+
+static void
+run_link(ngx_uint_t i)
+{
+    link_t    *l = &links[i];
+    packet_t  *p;
+
+    while (l->head != l->tail) {
+        p = &l->queue[l->head % QUEUE];
+
+        if (p->at > ngx_current_msec) {
+            break;
+        }
+
+        l->head++;
+        receive(i, p);
+    }
+
+    if (l->waiting && ngx_current_msec - l->asked >= 2000) {
+        lose_link(i);
+    }
+
+    if (!l->linked && !l->waiting && ngx_current_msec >= l->connect) {
+        l->waiting = 1;
+        l->asked = ngx_current_msec;
+
+        if (random() % 4) {
+            l->tracked = 1;
+            send_packet(l, GREETED, 0, NULL);
+        }
+    }
+
+    if (l->linked && !l->waiting && ngx_current_msec >= l->ping) {
+        l->waiting = 1;
+        l->asked = ngx_current_msec;
+        l->ping = ngx_current_msec + 1000;
+        send_packet(l, PONG, 0, NULL);
+    }
+}
+
+
+static void
+ask(ngx_uint_t i)
+{
+    mark_t       mark;
+    state_t      state;
+    uint32_t     version;
+    ngx_uint_t   name;
+
+    name = random() % NAMES;
+    ngx_pid = pids[i];
+
+    state = find(&workers[i], number_key("name", name));
+    outcomes[state]++;
+
+    if (state == NGX_HTTP_EVOLU_AUTH_CACHE_FRESH) {
+        memcpy(&version, out, sizeof(uint32_t));
+
+        if (version != current[name]
+            && ngx_current_msec - replaced[name][version] > BOUND)
+        {
+            fail_msg("fresh %u ms after it was replaced",
+                     (unsigned) (ngx_current_msec - replaced[name][version]));
+        }
+
+        return;
+    }
+
+    if (links[i].linked) {
+        ngx_http_evolu_auth_cache_mark(&workers[i], number_key("name", name),
+                                       &mark);
+        send_packet(&links[i], REPLY, name, &mark);
+    }
+}
+
+
+static void
+change(void)
+{
+    ngx_uint_t  i, name;
+
+    name = random() % NAMES;
+
+    if (current[name] + 1 == VERSIONS) {
+        return;
+    }
+
+    replaced[name][current[name]++] = ngx_current_msec;
+
+    for (i = 0; i < WORKERS; i++) {
+        if (links[i].tracked) {
+            send_packet(&links[i], PUSH, name, NULL);
+        }
+    }
+}
+
+
+static void
+disturb(ngx_uint_t i)
+{
+    link_t  *l = &links[i];
+
+    switch (random() % 6) {
+
+    case 0:
+    case 1:
+        l->silent = 1;
+        break;
+
+    case 2:
+        send_packet(l, RESET, 0, NULL);
+        l->tracked = 0;
+        break;
+
+    case 3:
+        l->stopped = ngx_current_msec + random() % 6000;
+        break;
+
+    case 4:
+        /* killed: nothing is undone, another comes */
+        memset(l, 0, sizeof(link_t));
+        start_worker(i);
+        break;
+
+    default:
+        /* it ends with all said that was to be said */
+        if (!l->silent && l->head == l->tail) {
+            ngx_pid = pids[i];
+            ngx_http_evolu_auth_cache_leave(&workers[i]);
+            memset(l, 0, sizeof(link_t));
+            start_worker(i);
+        }
+    }
+}
+
+
+static void
+test_coherence(void **state)
+{
+    ngx_uint_t  i, n, seed, calm;
+
+    (void) state;
+
+    memset(outcomes, 0, sizeof(outcomes));
+
+    for (seed = 1; seed <= SEEDS; seed++) {
+        srandom(seed);
+        memset(links, 0, sizeof(links));
+        memset(current, 0, sizeof(current));
+        ngx_http_evolu_auth_cache_expire(&workers[0]);
+
+        for (n = 0; n < TICKS; n++) {
+            pass(TICK);
+
+            /* much trouble, then little, in turns */
+
+            calm = (n / 4000 % 2) ? 4000 : 300;
+
+            if (random() % 200 == 0) {
+                change();
+            }
+
+            for (i = 0; i < WORKERS; i++) {
+
+                if (ngx_current_msec < links[i].stopped) {
+                    continue;
+                }
+
+                run_link(i);
+                ask(i);
+
+                if (random() % calm == 0) {
+                    disturb(i);
+                }
+            }
+        }
+    }
+
+    print_message("missed %u, fresh %u, stale %u\n",
+                  (unsigned) outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_MISS],
+                  (unsigned) outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_FRESH],
+                  (unsigned) outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_STALE]);
+    assert_true(outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_FRESH] > TICKS);
+    assert_true(outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_STALE] > 100);
+}
+
+
+int
+main(void)
+{
+    const struct CMUnitTest  tests[] = {
+        cmocka_unit_test_setup_teardown(test_fresh, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stale, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_untracked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_negative, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_put_race, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_fingerprints, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_tags, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_second_chance, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_budgets, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_covered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_handover, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_join, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_epoch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_zone_reuse, setup, teardown),
+        cmocka_unit_test(test_zone_too_small),
+        cmocka_unit_test_setup_teardown(test_repair, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed, setup_shared,
+                                        teardown_shared),
+        cmocka_unit_test_setup_teardown(test_coherence, setup, teardown)
+    };
+
+    if (evolu_digest_init() != 0) {
+        return 1;
+    }
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
