@@ -1,0 +1,353 @@
+
+/*
+ * Copyright (C) Evolu Auth Authors
+ */
+
+
+#include "ngx_http_evolu_auth_cache_zone.h"
+
+
+static ngx_http_evolu_auth_cache_state_e ngx_http_evolu_auth_cache_judge(
+    ngx_http_evolu_auth_cache_t *cache,
+    ngx_http_evolu_auth_cache_node_t *node, ngx_uint_t *usable);
+static ngx_uint_t ngx_http_evolu_auth_cache_same_image(evolu_record_t *a,
+    evolu_record_t *b);
+static ngx_uint_t ngx_http_evolu_auth_cache_same_entry(evolu_entry_t *a,
+    evolu_entry_t *b);
+
+
+ngx_int_t
+ngx_http_evolu_auth_cache_init_zone(ngx_shm_zone_t *zone, void *old)
+{
+    ngx_http_evolu_auth_cache_t  *cache, *before;
+
+    cache = zone->data;
+    before = old;
+
+    if (before != NULL) {
+        cache->shpool = before->shpool;
+
+        return ngx_http_evolu_auth_cache_reuse(cache, before->sh);
+    }
+
+    cache->shpool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (zone->shm.exists) {
+        return ngx_http_evolu_auth_cache_reuse(cache, cache->shpool->data);
+    }
+
+    if (ngx_http_evolu_auth_cache_create(cache) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
+                      "evolu_auth_zone \"%V\" is too small", &zone->shm.name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_evolu_auth_cache_tag_key(ngx_http_evolu_auth_cache_t *cache,
+    u_char key[EVOLU_TAG_KEY_SIZE])
+{
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    sh = cache->sh;
+
+    ngx_memcpy(key, sh->tag_key, EVOLU_TAG_KEY_SIZE);
+}
+
+
+ngx_http_evolu_auth_cache_state_e
+ngx_http_evolu_auth_cache_find(ngx_http_evolu_auth_cache_t *cache,
+    evolu_bytes_t locator, void *buf, size_t *size,
+    ngx_http_evolu_auth_value_e *kind, ngx_uint_t *usable)
+{
+    uint64_t                            hash;
+    ngx_http_evolu_auth_cache_node_t   *node, **link;
+    ngx_http_evolu_auth_cache_state_e   state;
+
+    *size = 0;
+    *kind = NGX_HTTP_EVOLU_AUTH_VALUE_NONE;
+    *usable = 0;
+
+    state = NGX_HTTP_EVOLU_AUTH_CACHE_MISS;
+    hash = ngx_http_evolu_auth_cache_hash(cache, locator);
+
+    (void) ngx_http_evolu_auth_cache_lock(cache);
+
+    link = ngx_http_evolu_auth_cache_lookup(cache, hash, locator);
+    node = *link;
+
+    if (node != NULL) {
+        state = ngx_http_evolu_auth_cache_judge(cache, node, usable);
+
+        if (state == NGX_HTTP_EVOLU_AUTH_CACHE_MISS) {
+            ngx_http_evolu_auth_cache_remove(cache, link);
+
+        } else {
+            node->flags |= NGX_HTTP_EVOLU_AUTH_CACHE_USED;
+
+            *size = node->size;
+            *kind = node->kind;
+            ngx_memcpy(buf, ngx_http_evolu_auth_cache_value(node), node->size);
+        }
+    }
+
+    ngx_http_evolu_auth_cache_unlock(cache);
+
+    if (*kind == NGX_HTTP_EVOLU_AUTH_VALUE_RECORD
+        && !evolu_record_whole(buf, *size))
+    {
+        ngx_http_evolu_auth_cache_drop(cache, locator);
+
+        *size = 0;
+        *kind = NGX_HTTP_EVOLU_AUTH_VALUE_NONE;
+        *usable = 0;
+
+        return NGX_HTTP_EVOLU_AUTH_CACHE_MISS;
+    }
+
+    return state;
+}
+
+
+/* MISS: the node is of no use to anybody */
+
+static ngx_http_evolu_auth_cache_state_e
+ngx_http_evolu_auth_cache_judge(ngx_http_evolu_auth_cache_t *cache,
+    ngx_http_evolu_auth_cache_node_t *node, ngx_uint_t *usable)
+{
+    ngx_msec_t                       age, limit;
+    ngx_uint_t                       current;
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    sh = cache->sh;
+    age = ngx_http_evolu_auth_cache_elapsed(node->read);
+    current = (node->generation == sh->generation);
+
+    if (node->kind == NGX_HTTP_EVOLU_AUTH_VALUE_NONE) {
+        return (current && age < cache->negative)
+               ? NGX_HTTP_EVOLU_AUTH_CACHE_NEGATIVE
+               : NGX_HTTP_EVOLU_AUTH_CACHE_MISS;
+    }
+
+    if (node->flags & NGX_HTTP_EVOLU_AUTH_CACHE_TRACKED) {
+        limit = sh->covered ? cache->fresh : 0;
+
+    } else {
+        limit = ngx_min(cache->fresh, NGX_HTTP_EVOLU_AUTH_UNTRACKED);
+    }
+
+    if (current && age < limit) {
+        return NGX_HTTP_EVOLU_AUTH_CACHE_FRESH;
+    }
+
+    *usable = ngx_http_evolu_auth_cache_elapsed(sh->last_good) < cache->stale
+              && age < cache->fresh + cache->stale;
+
+    return NGX_HTTP_EVOLU_AUTH_CACHE_STALE;
+}
+
+
+void
+ngx_http_evolu_auth_cache_mark(ngx_http_evolu_auth_cache_t *cache,
+    evolu_bytes_t locator, ngx_http_evolu_auth_cache_mark_t *mark)
+{
+    uint64_t                         hash;
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    hash = ngx_http_evolu_auth_cache_hash(cache, locator);
+
+    sh = ngx_http_evolu_auth_cache_lock(cache);
+
+    mark->sequence = ngx_http_evolu_auth_cache_bucket(sh, hash)->sequence;
+    mark->generation = sh->generation;
+
+    ngx_http_evolu_auth_cache_unlock(cache);
+}
+
+
+ngx_uint_t
+ngx_http_evolu_auth_cache_unchanged(ngx_http_evolu_auth_cache_t *cache,
+    evolu_bytes_t locator, ngx_http_evolu_auth_cache_mark_t *mark)
+{
+    ngx_http_evolu_auth_cache_mark_t  now;
+
+    ngx_http_evolu_auth_cache_mark(cache, locator, &now);
+
+    return now.sequence == mark->sequence
+           && now.generation == mark->generation;
+}
+
+
+ngx_int_t
+ngx_http_evolu_auth_cache_put(ngx_http_evolu_auth_cache_t *cache,
+    evolu_bytes_t locator, ngx_http_evolu_auth_cache_mark_t *mark,
+    ngx_http_evolu_auth_value_e kind, void *value, size_t size,
+    ngx_uint_t tracked)
+{
+    size_t                               total;
+    uint64_t                             hash;
+    ngx_http_evolu_auth_cache_sh_t      *sh;
+    ngx_http_evolu_auth_cache_node_t    *node, **link;
+    ngx_http_evolu_auth_cache_bucket_t  *bucket;
+
+    node = NULL;
+    total = ngx_http_evolu_auth_cache_offset(locator.len) + size;
+    hash = ngx_http_evolu_auth_cache_hash(cache, locator);
+
+    sh = ngx_http_evolu_auth_cache_lock(cache);
+
+    bucket = ngx_http_evolu_auth_cache_bucket(sh, hash);
+    link = ngx_http_evolu_auth_cache_lookup(cache, hash, locator);
+
+    /*
+     * What was kept goes even if the answer can't be kept: it may be older
+     * than what the store said now, and must not serve as stale after that.
+     */
+
+    if (*link != NULL) {
+        ngx_http_evolu_auth_cache_remove(cache, link);
+    }
+
+    if (bucket->sequence == mark->sequence
+        && sh->generation == mark->generation
+        && locator.len <= EVOLU_LOCATOR_MAX
+        && size <= EVOLU_IMAGE_MAX)
+    {
+        node = ngx_http_evolu_auth_cache_allocate(cache,
+                                  ngx_http_evolu_auth_cache_class(kind), total);
+    }
+
+    if (node != NULL) {
+        node->hash = hash;
+        node->generation = sh->generation;
+        node->read = ngx_current_msec;
+        node->size = size;
+        node->len = locator.len;
+        node->kind = kind;
+        node->flags = tracked ? NGX_HTTP_EVOLU_AUTH_CACHE_TRACKED : 0;
+
+        ngx_memcpy(node->fingerprint, cache->fingerprint,
+                   EVOLU_FINGERPRINT_SIZE);
+        ngx_memcpy(&node[1], locator.data, locator.len);
+
+        if (size > 0) {
+            ngx_memcpy(ngx_http_evolu_auth_cache_value(node), value, size);
+        }
+
+        ngx_http_evolu_auth_cache_insert(sh, node);
+    }
+
+    ngx_http_evolu_auth_cache_unlock(cache);
+
+    return node != NULL ? NGX_OK : NGX_DECLINED;
+}
+
+
+void
+ngx_http_evolu_auth_cache_set_tag(ngx_http_evolu_auth_cache_t *cache,
+    evolu_bytes_t locator, evolu_record_t *record, uint64_t entries,
+    u_char tag[EVOLU_TAG_SIZE])
+{
+    uint64_t                           hash;
+    evolu_record_t                    *kept;
+    ngx_http_evolu_auth_cache_node_t  *node;
+
+    hash = ngx_http_evolu_auth_cache_hash(cache, locator);
+
+    (void) ngx_http_evolu_auth_cache_lock(cache);
+
+    node = *ngx_http_evolu_auth_cache_lookup(cache, hash, locator);
+
+    if (node != NULL
+        && node->kind == NGX_HTTP_EVOLU_AUTH_VALUE_RECORD
+        && node->size == record->size)
+    {
+        kept = ngx_http_evolu_auth_cache_value(node);
+
+        if (ngx_http_evolu_auth_cache_same_image(kept, record)) {
+            evolu_record_set_tag(kept, entries, tag);
+        }
+    }
+
+    ngx_http_evolu_auth_cache_unlock(cache);
+}
+
+
+/* Compares two images of the same size, b whole, apart from tags. */
+
+static ngx_uint_t
+ngx_http_evolu_auth_cache_same_image(evolu_record_t *a, evolu_record_t *b)
+{
+    size_t          head;
+    uint16_t        i;
+    evolu_entry_t  *ea, *eb;
+
+    if (ngx_memcmp(a, b, EVOLU_RECORD_HEADER) != 0) {
+        return 0;
+    }
+
+    ea = evolu_record_entries(a);
+    eb = evolu_record_entries(b);
+
+    for (i = 0; i < b->nentries; i++) {
+        if (!ngx_http_evolu_auth_cache_same_entry(&ea[i], &eb[i])) {
+            return 0;
+        }
+    }
+
+    head = EVOLU_RECORD_HEADER + b->nentries * sizeof(evolu_entry_t);
+
+    return ngx_memcmp((u_char *) a + head, (u_char *) b + head, b->size - head)
+           == 0;
+}
+
+
+static ngx_uint_t
+ngx_http_evolu_auth_cache_same_entry(evolu_entry_t *a, evolu_entry_t *b)
+{
+    return ngx_memcmp(a->digest, b->digest, EVOLU_DIGEST_SIZE) == 0
+           && a->exp == b->exp
+           && a->nbf == b->nbf
+           && a->cidr == b->cidr
+           && a->ncidrs == b->ncidrs
+           && a->algorithm.pepper == b->algorithm.pepper
+           && a->algorithm.secret == b->algorithm.secret
+           && ((a->flags ^ b->flags) & ~EVOLU_ENTRY_TAGGED) == 0
+           && a->id_len == b->id_len
+           && ngx_memcmp(a->id, b->id, EVOLU_KEY_ID_MAX) == 0;
+}
+
+
+void
+ngx_http_evolu_auth_cache_drop(ngx_http_evolu_auth_cache_t *cache,
+    evolu_bytes_t locator)
+{
+    uint64_t                              hash;
+    ngx_http_evolu_auth_cache_sh_t       *sh;
+    ngx_http_evolu_auth_cache_node_t    **link;
+    ngx_http_evolu_auth_cache_bucket_t   *bucket;
+
+    hash = ngx_http_evolu_auth_cache_hash(cache, locator);
+
+    sh = ngx_http_evolu_auth_cache_lock(cache);
+
+    bucket = ngx_http_evolu_auth_cache_bucket(sh, hash);
+    bucket->sequence++;
+
+    /* of every fingerprint */
+
+    for (link = &bucket->head; *link != NULL; /* void */) {
+
+        if (ngx_http_evolu_auth_cache_of(*link, hash, locator)) {
+            ngx_http_evolu_auth_cache_remove(cache, link);
+            continue;
+        }
+
+        link = &(*link)->next;
+    }
+
+    ngx_http_evolu_auth_cache_unlock(cache);
+}

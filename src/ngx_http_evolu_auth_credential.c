@@ -1,0 +1,357 @@
+
+/*
+ * Copyright (C) Evolu Auth Authors
+ */
+
+
+#include "ngx_http_evolu_auth_credential.h"
+
+
+static ngx_int_t ngx_http_evolu_auth_credential_copy_target(
+    ngx_http_request_t *r, ngx_str_t *line, ngx_str_t *old);
+static void ngx_http_evolu_auth_credential_mask(ngx_str_t *where,
+    ngx_str_t *within, evolu_bytes_t value);
+static void ngx_http_evolu_auth_credential_cut(ngx_str_t *text,
+    evolu_bytes_t name);
+static void ngx_http_evolu_auth_credential_cut_uri(ngx_str_t *uri,
+    evolu_bytes_t name);
+
+
+void
+ngx_http_evolu_auth_credential_note(ngx_http_evolu_auth_ctx_t *ctx,
+    ngx_http_evolu_auth_source_t *source, ngx_str_t *value)
+{
+    evolu_bytes_t                 token;
+    ngx_http_evolu_auth_found_t  *found;
+
+    found = &ctx->found[source->index];
+
+    if (source->kind == NGX_HTTP_EVOLU_AUTH_SOURCE_HEADER) {
+        found->value = *value;
+        found->n++;
+        return;
+    }
+
+    switch (evolu_credential_bearer(ngx_http_evolu_auth_bytes(value),
+                                    &token))
+    {
+    case EVOLU_CREDENTIAL_OK:
+        found->value.data = (u_char *) token.data;
+        found->value.len = token.len;
+        found->n++;
+        break;
+
+    case EVOLU_CREDENTIAL_MISSING:
+        found->n++;
+        break;
+
+    case EVOLU_CREDENTIAL_MALFORMED:
+        found->malformed = 1;
+        found->n++;
+        break;
+
+    case EVOLU_CREDENTIAL_OTHER:
+        break;
+    }
+}
+
+
+ngx_uint_t
+ngx_http_evolu_auth_credential_is(ngx_http_evolu_auth_source_t *source,
+    ngx_str_t *value)
+{
+    evolu_bytes_t  token;
+
+    if (source->kind != NGX_HTTP_EVOLU_AUTH_SOURCE_BEARER) {
+        return 1;
+    }
+
+    return evolu_credential_bearer(ngx_http_evolu_auth_bytes(value), &token)
+           != EVOLU_CREDENTIAL_OTHER;
+}
+
+
+ngx_int_t
+ngx_http_evolu_auth_credential_find(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf,
+    evolu_facts_t *facts, ngx_uint_t *given)
+{
+    long                           n;
+    ngx_str_t                      value;
+    ngx_uint_t                     i, present;
+    ngx_http_evolu_auth_found_t   *found;
+    ngx_http_evolu_auth_source_t  *source, *from;
+
+    present = 0;
+    from = NULL;
+    source = lcf->sources->elts;
+
+    for (i = 0; i < lcf->sources->nelts; i++) {
+        found = &ctx->found[source[i].index];
+
+        if (found->n) {
+            present += found->n;
+            from = &source[i];
+        }
+    }
+
+    *given = present;
+
+    facts->duplicate = (present > 1);
+    facts->connection = ctx->connection_identity
+                        || (ctx->connection & lcf->source_set);
+    facts->status = EVOLU_CREDENTIAL_MISSING;
+
+    if (present != 1) {
+        return NGX_OK;
+    }
+
+    found = &ctx->found[from->index];
+    value = found->value;
+
+    if (found->malformed) {
+        facts->status = EVOLU_CREDENTIAL_MALFORMED;
+        return NGX_OK;
+    }
+
+    if (from->kind == NGX_HTTP_EVOLU_AUTH_SOURCE_QUERY && value.len) {
+
+        value.data = ngx_pnalloc(r->pool, value.len);
+        if (value.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        n = evolu_percent_decode(ngx_http_evolu_auth_bytes(&found->value),
+                                 value.data);
+        if (n < 0) {
+            facts->status = EVOLU_CREDENTIAL_MALFORMED;
+            return NGX_OK;
+        }
+
+        value.len = n;
+    }
+
+    facts->status = evolu_credential_parse(ngx_http_evolu_auth_bytes(&value),
+                                           &facts->credential);
+
+    return NGX_OK;
+}
+
+
+/*
+ * The request line is what nginx logs.  $args and r->unparsed_uri point into
+ * it (HTTP/1) or into the :path that it was made of (HTTP/2), so they get a
+ * copy first.
+ */
+
+ngx_int_t
+ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx)
+{
+    size_t                             pos;
+    ngx_str_t                          line, old;
+    ngx_uint_t                         i, copied;
+    evolu_bytes_t                      arg, value, args;
+    ngx_http_evolu_auth_found_t       *found;
+    ngx_http_evolu_auth_source_t     **source;
+    ngx_http_evolu_auth_main_conf_t   *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
+
+    if (!mcf->query || r->args.len == 0) {
+        return NGX_OK;
+    }
+
+    copied = 0;
+    source = mcf->sources.elts;
+
+    for (i = 0; i < mcf->sources.nelts; i++) {
+
+        if (source[i]->kind != NGX_HTTP_EVOLU_AUTH_SOURCE_QUERY) {
+            continue;
+        }
+
+        if (!copied) {
+
+            if (ngx_http_evolu_auth_credential_copy_target(r, &line, &old)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            copied = 1;
+        }
+
+        pos = 0;
+        args = ngx_http_evolu_auth_bytes(&r->args);
+        found = &ctx->found[i];
+
+        while (evolu_target_next_arg(args,
+                                ngx_http_evolu_auth_bytes(&source[i]->name),
+                                &pos, &arg, &value))
+        {
+            found->value.data = (u_char *) value.data;
+            found->value.len = value.len;
+            found->n++;
+
+            ngx_http_evolu_auth_credential_mask(&line, &r->args, value);
+            ngx_http_evolu_auth_credential_mask(&old, &r->args, value);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Gives $args and the raw target memory of their own.  *old is where the args
+ * were, *line their place in the request line, which may be the same.
+ */
+
+static ngx_int_t
+ngx_http_evolu_auth_credential_copy_target(ngx_http_request_t *r,
+    ngx_str_t *line, ngx_str_t *old)
+{
+    u_char  *p, *args, *uri;
+
+    uri = ngx_pstrdup(r->pool, &r->unparsed_uri);
+    args = ngx_pstrdup(r->pool, &r->args);
+
+    if (uri == NULL || args == NULL) {
+        return NGX_ERROR;
+    }
+
+    *old = r->args;
+    ngx_str_null(line);
+
+    p = ngx_strlchr(r->request_line.data,
+                    r->request_line.data + r->request_line.len, '?');
+
+    if (p != NULL
+        && (size_t) (r->request_line.data + r->request_line.len - p - 1)
+           >= r->args.len)
+    {
+        line->data = p + 1;
+        line->len = r->args.len;
+    }
+
+    r->unparsed_uri.data = uri;
+    r->args.data = args;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_evolu_auth_credential_mask(ngx_str_t *where, ngx_str_t *within,
+    evolu_bytes_t value)
+{
+    if (where->data != NULL && value.len) {
+        ngx_memset(where->data + (value.data - within->data), '*', value.len);
+    }
+}
+
+
+ngx_int_t
+ngx_http_evolu_auth_credential_cut_args(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf)
+{
+    u_char                           *uri, *args;
+    ngx_uint_t                        i;
+    evolu_bytes_t                     name;
+    ngx_http_evolu_auth_source_t     *source;
+    ngx_http_evolu_auth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
+    source = lcf->sources->elts;
+
+    for (i = 0; i < lcf->sources->nelts; i++) {
+
+        if (source[i].kind != NGX_HTTP_EVOLU_AUTH_SOURCE_QUERY
+            || ctx->found[source[i].index].n == 0)
+        {
+            continue;
+        }
+
+        /* what was noted of the target and of credentials stays whole */
+
+        (void) ngx_http_evolu_auth_ctx_target(r, ctx);
+
+        uri = ngx_pstrdup(r->pool, &r->unparsed_uri);
+        args = ngx_pstrdup(r->pool, &r->args);
+
+        if (uri == NULL || args == NULL) {
+            return NGX_ERROR;
+        }
+
+        r->unparsed_uri.data = uri;
+        r->args.data = args;
+
+        name = ngx_http_evolu_auth_bytes(&source[i].name);
+
+        ngx_http_evolu_auth_credential_cut_uri(&r->unparsed_uri, name);
+        ngx_http_evolu_auth_credential_cut(&r->args, name);
+
+        /* $request_uri may have been kept before */
+
+        r->variables[mcf->request_uri].valid = 0;
+        r->variables[mcf->request_uri].not_found = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Cuts all arguments NAME, with the "&" that parts them, in place. */
+
+static void
+ngx_http_evolu_auth_credential_cut(ngx_str_t *text, evolu_bytes_t name)
+{
+    u_char         *begin, *end, *last;
+    size_t          pos;
+    evolu_bytes_t   arg, value;
+
+    pos = 0;
+
+    while (evolu_target_next_arg(ngx_http_evolu_auth_bytes(text), name, &pos,
+                                 &arg, &value))
+    {
+        begin = (u_char *) arg.data;
+        end = begin + arg.len;
+        last = text->data + text->len;
+
+        if (end < last) {
+            end++;
+
+        } else if (begin > text->data) {
+            begin--;
+        }
+
+        ngx_memmove(begin, end, last - end);
+
+        text->len -= end - begin;
+        pos = begin - text->data;
+    }
+}
+
+
+static void
+ngx_http_evolu_auth_credential_cut_uri(ngx_str_t *uri, evolu_bytes_t name)
+{
+    u_char     *p;
+    ngx_str_t   args;
+
+    p = ngx_strlchr(uri->data, uri->data + uri->len, '?');
+
+    if (p == NULL) {
+        return;
+    }
+
+    args.data = p + 1;
+    args.len = uri->data + uri->len - args.data;
+
+    ngx_http_evolu_auth_credential_cut(&args, name);
+
+    uri->len = args.len ? (size_t) (args.data + args.len - uri->data)
+                        : (size_t) (p - uri->data);
+}

@@ -1,0 +1,46 @@
+
+/*
+ * Copyright (C) Evolu Auth Authors
+ *
+ * Finds the credential in a request.
+ */
+
+
+#ifndef _NGX_HTTP_EVOLU_AUTH_CREDENTIAL_H_INCLUDED_
+#define _NGX_HTTP_EVOLU_AUTH_CREDENTIAL_H_INCLUDED_
+
+
+#include "ngx_http_evolu_auth_ctx.h"
+
+
+/* Notes that a header which may hold a credential was met. */
+void ngx_http_evolu_auth_credential_note(ngx_http_evolu_auth_ctx_t *ctx,
+    ngx_http_evolu_auth_source_t *source, ngx_str_t *value);
+
+/* 1 when that header's value is this source's: Authorization may be not */
+ngx_uint_t ngx_http_evolu_auth_credential_is(
+    ngx_http_evolu_auth_source_t *source, ngx_str_t *value);
+
+/*
+ * Notes credentials in the query and overwrites them with "*" in the request
+ * line, so that logs lose them; $args, $request_uri and what is proxied keep
+ * them in a copy.
+ */
+ngx_int_t ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx);
+
+/* Cuts the location's query credentials from that copy. */
+ngx_int_t ngx_http_evolu_auth_credential_cut_args(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf);
+
+/*
+ * The credential by the sources of a location: sets facts->status,
+ * ->credential, ->duplicate, ->connection.  *given is the number of sources
+ * that were present at all.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_evolu_auth_credential_find(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf,
+    evolu_facts_t *facts, ngx_uint_t *given);
+
+
+#endif /* _NGX_HTTP_EVOLU_AUTH_CREDENTIAL_H_INCLUDED_ */

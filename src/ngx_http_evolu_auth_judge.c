@@ -1,0 +1,1008 @@
+
+/*
+ * Copyright (C) Evolu Auth Authors
+ */
+
+
+#include "ngx_http_evolu_auth_credential.h"
+#include "ngx_http_evolu_auth_judge.h"
+#include "ngx_http_evolu_auth_known.h"
+
+
+/* what one judgement needs besides the context; lives on the stack */
+
+typedef struct {
+    ngx_http_request_t               *request;
+    ngx_http_evolu_auth_ctx_t        *ctx;
+    ngx_http_evolu_auth_main_conf_t  *mcf;
+    ngx_http_evolu_auth_loc_conf_t   *lcf;
+    evolu_digests_t                   digests;
+    evolu_next_t                      next;
+    evolu_bytes_t                     locator;
+    unsigned                          tagged:1;
+    u_char                            tag[EVOLU_TAG_SIZE];
+    u_char                            name[EVOLU_LOCATOR_MAX];
+} ngx_http_evolu_auth_judge_t;
+
+
+static ngx_int_t ngx_http_evolu_auth_judge_begin(
+    ngx_http_evolu_auth_judge_t *j, ngx_uint_t *done);
+static ngx_int_t ngx_http_evolu_auth_judge_addresses(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf,
+    ngx_str_t *instance, ngx_str_t *campaign);
+static ngx_uint_t ngx_http_evolu_auth_judge_preflight(ngx_http_request_t *r);
+static evolu_address_t ngx_http_evolu_auth_judge_address(
+    struct sockaddr *sockaddr);
+static ngx_int_t ngx_http_evolu_auth_judge_throttle(
+    ngx_http_evolu_auth_judge_t *j);
+static ngx_int_t ngx_http_evolu_auth_judge_failures(
+    ngx_http_evolu_auth_judge_t *j, ngx_http_evolu_auth_failures_t **failures);
+static void ngx_http_evolu_auth_judge_charge(ngx_http_evolu_auth_judge_t *j);
+static uint64_t ngx_http_evolu_auth_judge_global(
+    ngx_http_evolu_auth_judge_t *j);
+static ngx_uint_t ngx_http_evolu_auth_judge_is_known(
+    ngx_http_evolu_auth_judge_t *j, ngx_uint_t indexed);
+static ngx_uint_t ngx_http_evolu_auth_judge_is_global(
+    ngx_http_evolu_auth_judge_t *j);
+static ngx_int_t ngx_http_evolu_auth_judge_record(
+    ngx_http_evolu_auth_judge_t *j);
+static ngx_int_t ngx_http_evolu_auth_judge_token(
+    ngx_http_evolu_auth_judge_t *j);
+static ngx_int_t ngx_http_evolu_auth_judge_names(
+    ngx_http_evolu_auth_judge_t *j);
+static ngx_int_t ngx_http_evolu_auth_judge_lookup(
+    ngx_http_evolu_auth_judge_t *j, ngx_http_evolu_auth_read_e kind,
+    ngx_http_evolu_auth_answer_t *answer);
+static ngx_int_t ngx_http_evolu_auth_judge_by(ngx_http_evolu_auth_judge_t *j,
+    ngx_http_evolu_auth_answer_t *answer, evolu_verdict_t *verdict);
+static void ngx_http_evolu_auth_judge_locator(ngx_http_evolu_auth_judge_t *j,
+    evolu_scope_t scope, evolu_bytes_t name);
+static ngx_int_t ngx_http_evolu_auth_judge_token_locator(
+    ngx_http_evolu_auth_judge_t *j);
+static u_char *ngx_http_evolu_auth_judge_tag(ngx_http_evolu_auth_judge_t *j);
+static ngx_int_t ngx_http_evolu_auth_judge_done(
+    ngx_http_evolu_auth_judge_t *j);
+static ngx_int_t ngx_http_evolu_auth_judge_encode(ngx_pool_t *pool,
+    evolu_bytes_t name, ngx_str_t *out);
+static void ngx_http_evolu_auth_judge_release(void *data);
+
+
+ngx_int_t
+ngx_http_evolu_auth_judge(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   done;
+    ngx_http_evolu_auth_judge_t  j;
+
+    j.request = r;
+    j.ctx = ctx;
+    j.lcf = lcf;
+    j.mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
+    j.tagged = 0;
+
+    if (ctx->result != NGX_HTTP_EVOLU_AUTH_RESULT_WAITING) {
+
+        rc = ngx_http_evolu_auth_judge_begin(&j, &done);
+
+        if (rc != NGX_OK || done) {
+            return rc;
+        }
+    }
+
+    j.digests.n = 0;
+    j.digests.text = ctx->facts.credential.text;
+    j.digests.secret = ctx->facts.credential.secret;
+
+    rc = NGX_OK;
+
+    if (ctx->result == NGX_HTTP_EVOLU_AUTH_RESULT_WAITING) {
+        j.next = ctx->next;
+
+    } else if (ngx_http_evolu_auth_judge_throttle(&j) != NGX_OK) {
+        j.next = EVOLU_NEXT_DONE;
+        rc = NGX_ERROR;
+
+    } else {
+        j.next = evolu_verdict_admit(&lcf->policy, &ctx->facts,
+                                     j.mcf->globals,
+                                     ngx_http_evolu_auth_judge_global(&j),
+                                     &ctx->verdict);
+        ctx->next = j.next;
+    }
+
+    switch (j.next) {
+
+    case EVOLU_NEXT_CAMPAIGN:
+    case EVOLU_NEXT_INSTANCE:
+        rc = ngx_http_evolu_auth_judge_record(&j);
+        break;
+
+    case EVOLU_NEXT_TOKEN:
+        rc = ngx_http_evolu_auth_judge_token(&j);
+        break;
+
+    default: /* EVOLU_NEXT_DONE */
+        break;
+    }
+
+    if (j.digests.n) {
+        evolu_digests_wipe(&j.digests);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_evolu_auth_judge_done(&j);
+}
+
+
+/* Gathers the facts.  *done: the request passes without a judgement. */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_begin(ngx_http_evolu_auth_judge_t *j,
+    ngx_uint_t *done)
+{
+    ngx_str_t                        instance, campaign;
+    ngx_uint_t                       given;
+    evolu_facts_t                   *facts;
+    evolu_target_t                  *target;
+    ngx_http_request_t              *r;
+    ngx_http_evolu_auth_ctx_t       *ctx;
+    ngx_http_evolu_auth_loc_conf_t  *lcf;
+
+    r = j->request;
+    ctx = j->ctx;
+    lcf = j->lcf;
+    facts = &ctx->facts;
+
+    ctx->lcf = lcf;
+    ctx->from = NGX_HTTP_EVOLU_AUTH_FROM_NOWHERE;
+    ctx->names = NULL;
+    ctx->candidates = 0;
+    ctx->failures = NULL;
+    ctx->preflight = 0;
+    ngx_str_null(&ctx->key_id);
+    ngx_str_null(&ctx->instance);
+    ngx_str_null(&ctx->campaign);
+
+    ngx_memzero(&ctx->verdict, sizeof(evolu_verdict_t));
+    ngx_memzero(facts, sizeof(evolu_facts_t));
+
+    *done = 1;
+
+    if (lcf->preflight && ngx_http_evolu_auth_judge_preflight(r)) {
+        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_ANONYMOUS;
+        ctx->preflight = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_http_evolu_auth_judge_addresses(r, ctx, lcf, &instance, &campaign)
+        != NGX_OK
+        || ngx_http_evolu_auth_credential_find(r, ctx, lcf, facts, &given)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (lcf->enable == NGX_HTTP_EVOLU_AUTH_OPTIONAL && given == 0
+        && !facts->connection)
+    {
+        ctx->verdict.reason = EVOLU_REASON_MISSING;
+        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_ANONYMOUS;
+        return NGX_OK;
+    }
+
+    facts->instance = ngx_http_evolu_auth_bytes(&instance);
+    facts->campaign = ngx_http_evolu_auth_bytes(&campaign);
+    facts->address = ngx_http_evolu_auth_judge_address(
+                                                    r->connection->sockaddr);
+    facts->now = ngx_time();
+
+    if (lcf->enable == NGX_HTTP_EVOLU_AUTH_REPORT) {
+        /* a shadow computes no 400 of its own for hop-by-hop tricks */
+        facts->connection = 0;
+    }
+
+    if (lcf->policy.instance || lcf->policy.campaign || lcf->reserved) {
+
+        target = ngx_http_evolu_auth_ctx_target(r, ctx);
+
+        facts->bad_target = target->bad || ctx->bad_arg;
+
+        if (lcf->reserved != NULL) {
+            facts->reserved_arg = evolu_target_reserved(target->args,
+                                                        lcf->reserved->elts,
+                                                        lcf->reserved->nelts);
+        }
+    }
+
+    *done = 0;
+
+    return NGX_OK;
+}
+
+
+/* What the request addresses by the expressions of its location. */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_addresses(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf,
+    ngx_str_t *instance, ngx_str_t *campaign)
+{
+    ngx_str_null(instance);
+    ngx_str_null(campaign);
+
+    if (lcf->instance != NULL
+        && ngx_http_complex_value(r, lcf->instance, instance) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (lcf->campaign != NULL
+        && ngx_http_complex_value(r, lcf->campaign, campaign) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_evolu_auth_judge_holds(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf)
+{
+    ngx_str_t  instance, campaign;
+
+    if (ctx->lcf != lcf || ctx->result < NGX_HTTP_EVOLU_AUTH_RESULT_ALLOWED) {
+        return 0;
+    }
+
+    if (ctx->preflight) {
+        /* an error_page makes a GET of it */
+        return ngx_http_evolu_auth_judge_preflight(r);
+    }
+
+    if (lcf->instance == NULL && lcf->campaign == NULL) {
+        return 1;
+    }
+
+    if (ngx_http_evolu_auth_judge_addresses(r, ctx, lcf, &instance, &campaign)
+        != NGX_OK)
+    {
+        return -1;
+    }
+
+    return evolu_bytes_equal(ngx_http_evolu_auth_bytes(&instance),
+                             ctx->facts.instance)
+           && evolu_bytes_equal(ngx_http_evolu_auth_bytes(&campaign),
+                                ctx->facts.campaign);
+}
+
+
+/* A CORS preflight as browsers send it (Fetch standard, 3.2.2). */
+
+static ngx_uint_t
+ngx_http_evolu_auth_judge_preflight(ngx_http_request_t *r)
+{
+    ngx_uint_t        i, origin, method;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    if (r->method != NGX_HTTP_OPTIONS) {
+        return 0;
+    }
+
+    origin = 0;
+    method = 0;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == sizeof("Origin") - 1
+                && ngx_strncasecmp(h[i].key.data, (u_char *) "Origin",
+                                   sizeof("Origin") - 1)
+                   == 0)
+            {
+                origin = 1;
+            }
+
+            if (h[i].key.len == sizeof("Access-Control-Request-Method") - 1
+                && ngx_strncasecmp(h[i].key.data,
+                                   (u_char *) "Access-Control-Request-Method",
+                                   sizeof("Access-Control-Request-Method")
+                                   - 1)
+                   == 0)
+            {
+                method = 1;
+            }
+        }
+    }
+
+    return origin && method;
+}
+
+
+static evolu_address_t
+ngx_http_evolu_auth_judge_address(struct sockaddr *sockaddr)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    switch (sockaddr->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sockaddr;
+        return evolu_address((u_char *) &sin->sin_addr, 4);
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sockaddr;
+        return evolu_address((u_char *) &sin6->sin6_addr, 16);
+#endif
+
+    default: /* AF_UNIX */
+        return evolu_address(NULL, 0);
+    }
+}
+
+
+/*
+ * The failure limit.  A client whose bucket is full is throttled, unless it
+ * shows a credential that was verified before; what it does then is charged to
+ * nobody.  A request is charged once, and judged to its end by all locations
+ * that it is redirected to, or an error_page would turn 401 into 429.
+ */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_throttle(ngx_http_evolu_auth_judge_t *j)
+{
+    uint64_t                         wait;
+    evolu_facts_t                   *facts;
+    ngx_http_evolu_auth_ctx_t       *ctx;
+    ngx_http_evolu_auth_failures_t  *failures;
+
+    ctx = j->ctx;
+    facts = &ctx->facts;
+
+    if (j->lcf->limit == NULL || ctx->charged
+        || facts->address.family == EVOLU_ADDRESS_NONE)
+    {
+        return NGX_OK;
+    }
+
+    if (ngx_http_evolu_auth_judge_failures(j, &failures) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (failures == NULL) {
+        return NGX_OK;
+    }
+
+    wait = ngx_http_evolu_auth_failures_wait(failures, &facts->address,
+                                             j->lcf->limit->burst);
+
+    if (wait != 0) {
+        ctx->retry_after = wait / 1000 + (wait % 1000 != 0);
+        facts->throttled = facts->status != EVOLU_CREDENTIAL_OK
+                           || !(ngx_http_evolu_auth_judge_is_known(j, 1)
+                                || ngx_http_evolu_auth_failures_remembers(
+                                            failures,
+                                            ngx_http_evolu_auth_judge_tag(j)));
+
+    } else if (j->lcf->enable != NGX_HTTP_EVOLU_AUTH_REPORT) {
+        ctx->failures = failures;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The zone that the limit names for this request; NULL: it is exempt. */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_failures(ngx_http_evolu_auth_judge_t *j,
+    ngx_http_evolu_auth_failures_t **failures)
+{
+    ngx_str_t                     name;
+    ngx_http_evolu_auth_limit_t  *limit;
+
+    limit = j->lcf->limit;
+    *failures = limit->failures;
+
+    if (limit->failures != NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(j->request, &limit->zone, &name) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (name.len == 0
+        || (name.len == 3 && ngx_strncmp(name.data, "off", 3) == 0))
+    {
+        return NGX_OK;
+    }
+
+    *failures = ngx_http_evolu_auth_failures_find(&j->mcf->failures, &name);
+
+    if (*failures == NULL) {
+        ngx_log_error(NGX_LOG_ERR, j->request->connection->log, 0,
+                      "evolu_auth: unknown failure zone \"%V\" by \"%V\"",
+                      &name, &limit->zone.value);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Guesses are charged; a key that is good, or was, and an outage are not. */
+
+static void
+ngx_http_evolu_auth_judge_charge(ngx_http_evolu_auth_judge_t *j)
+{
+    ngx_http_evolu_auth_ctx_t  *ctx;
+
+    ctx = j->ctx;
+
+    if (ctx->failures == NULL) {
+        return;
+    }
+
+    switch (ctx->verdict.reason) {
+
+    case EVOLU_REASON_DUPLICATE:
+    case EVOLU_REASON_MALFORMED:
+    case EVOLU_REASON_WRONG_FAMILY:
+    case EVOLU_REASON_UNKNOWN:
+    case EVOLU_REASON_BAD_SECRET:
+        ngx_http_evolu_auth_failures_charge(ctx->failures,
+                                            &ctx->facts.address);
+        ctx->charged = 1;
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+/*
+ * The entries of the global record that the credential matches.  A credential
+ * whose tag stands in the record of the addressed instance was compared with
+ * the global keys when that tag was set, and matched none.
+ */
+
+static uint64_t
+ngx_http_evolu_auth_judge_global(ngx_http_evolu_auth_judge_t *j)
+{
+    u_char          *tag;
+    uint64_t         matched;
+    evolu_record_t  *globals;
+
+    globals = j->mcf->globals;
+
+    if (globals == NULL
+        || !evolu_verdict_tries_global(&j->lcf->policy, &j->ctx->facts))
+    {
+        return 0;
+    }
+
+    tag = ngx_http_evolu_auth_judge_tag(j);
+
+    matched = evolu_record_match_tag(globals, tag);
+
+    if (matched || ngx_http_evolu_auth_judge_is_known(j, 0)) {
+        return matched;
+    }
+
+    matched = evolu_record_match(globals, &j->digests, j->mcf->peppers);
+
+    if (matched) {
+        evolu_record_set_tag(globals, matched, tag);
+    }
+
+    return matched;
+}
+
+
+/*
+ * 1 when the credential was verified before against a record at hand.  Nothing
+ * waits, and no digest is computed but to look into the index.
+ */
+
+static ngx_uint_t
+ngx_http_evolu_auth_judge_is_known(ngx_http_evolu_auth_judge_t *j,
+    ngx_uint_t indexed)
+{
+    u_char           *tag;
+    evolu_facts_t    *facts;
+    evolu_verdict_t   verdict;
+
+    facts = &j->ctx->facts;
+
+    switch (evolu_verdict_admit(&j->lcf->policy, facts, NULL, 0, &verdict)) {
+
+    case EVOLU_NEXT_CAMPAIGN:
+        ngx_http_evolu_auth_judge_locator(j, EVOLU_SCOPE_CAMPAIGN,
+                                          facts->credential.slug);
+        break;
+
+    case EVOLU_NEXT_INSTANCE:
+        ngx_http_evolu_auth_judge_locator(j, EVOLU_SCOPE_INSTANCE,
+                                          facts->instance);
+        break;
+
+    case EVOLU_NEXT_TOKEN:
+
+        if (!indexed || ngx_http_evolu_auth_judge_token_locator(j) != NGX_OK) {
+            return 0;
+        }
+
+        tag = ngx_http_evolu_auth_judge_tag(j);
+
+        return ngx_http_evolu_auth_known_by_index(&j->mcf->store, j->locator,
+                                                  tag);
+
+    default: /* EVOLU_NEXT_DONE */
+        return 0;
+    }
+
+    tag = ngx_http_evolu_auth_judge_tag(j);
+
+    return ngx_http_evolu_auth_known(&j->mcf->store, j->locator, tag);
+}
+
+
+/*
+ * 1 when the credential is a global key as well, whether or not this location
+ * accepts such: then no tag may say that it is none.
+ */
+
+static ngx_uint_t
+ngx_http_evolu_auth_judge_is_global(ngx_http_evolu_auth_judge_t *j)
+{
+    return j->mcf->globals != NULL
+           && evolu_record_match(j->mcf->globals, &j->digests, j->mcf->peppers)
+              != 0;
+}
+
+
+/* By the record of the credential's campaign or of the addressed instance. */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_record(ngx_http_evolu_auth_judge_t *j)
+{
+    ngx_int_t                      rc;
+    evolu_facts_t                 *facts;
+    ngx_http_evolu_auth_answer_t   answer;
+
+    facts = &j->ctx->facts;
+
+    if (j->next == EVOLU_NEXT_CAMPAIGN) {
+        ngx_http_evolu_auth_judge_locator(j, EVOLU_SCOPE_CAMPAIGN,
+                                          facts->credential.slug);
+
+    } else {
+        ngx_http_evolu_auth_judge_locator(j, EVOLU_SCOPE_INSTANCE,
+                                          facts->instance);
+    }
+
+    rc = ngx_http_evolu_auth_judge_lookup(j, NGX_HTTP_EVOLU_AUTH_READ_HASH,
+                                          &answer);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_evolu_auth_judge_by(j, &answer, &j->ctx->verdict) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (j->ctx->verdict.reason == EVOLU_REASON_OK
+        && j->next == EVOLU_NEXT_INSTANCE)
+    {
+        return ngx_http_evolu_auth_judge_encode(j->request->pool,
+                                                facts->instance,
+                                                &j->ctx->instance);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * By the token index: the names that the token's set holds, then each name's
+ * own record, which alone decides.
+ */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_token(ngx_http_evolu_auth_judge_t *j)
+{
+    ngx_int_t                      rc;
+    ngx_http_evolu_auth_ctx_t     *ctx;
+    ngx_http_evolu_auth_answer_t   answer;
+
+    ctx = j->ctx;
+
+    if (ctx->names == NULL) {
+
+        if (ngx_http_evolu_auth_judge_token_locator(j) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        rc = ngx_http_evolu_auth_judge_lookup(j, NGX_HTTP_EVOLU_AUTH_READ_SET,
+                                              &answer);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (answer.rc == NGX_BUSY) {
+            ctx->verdict.reason = EVOLU_REASON_UNAVAILABLE;
+            return NGX_OK;
+        }
+
+        if (answer.rc != NGX_OK) {
+            ctx->verdict.reason = EVOLU_REASON_UNKNOWN;
+            return NGX_OK;
+        }
+
+        ctx->names = ngx_pnalloc(j->request->pool, answer.size);
+        if (ctx->names == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(ctx->names, answer.names, answer.size);
+        ctx->names_end = ctx->names + answer.size;
+
+        ctx->refused = ctx->verdict;
+        ctx->refused.reason = EVOLU_REASON_UNKNOWN;
+        ctx->candidates = 0;
+
+        ngx_http_evolu_auth_store_release(&ctx->waiter);
+    }
+
+    return ngx_http_evolu_auth_judge_names(j);
+}
+
+
+/*
+ * Judges by each name that is left.  One that can't be asked makes the request
+ * unavailable: the names that allow would be known in part only.
+ */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_names(ngx_http_evolu_auth_judge_t *j)
+{
+    ngx_int_t                      rc;
+    evolu_bytes_t                  name;
+    evolu_verdict_t                verdict;
+    ngx_http_evolu_auth_ctx_t     *ctx;
+    ngx_http_evolu_auth_answer_t   answer;
+
+    ctx = j->ctx;
+
+    while (ctx->names < ctx->names_end) {
+
+        name.len = ctx->names[0];
+        name.data = ctx->names + 1;
+
+        ngx_http_evolu_auth_judge_locator(j, EVOLU_SCOPE_INSTANCE, name);
+
+        rc = ngx_http_evolu_auth_judge_lookup(j, NGX_HTTP_EVOLU_AUTH_READ_HASH,
+                                              &answer);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        verdict = ctx->verdict;
+
+        if (ngx_http_evolu_auth_judge_by(j, &answer, &verdict) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_evolu_auth_store_release(&ctx->waiter);
+
+        if (verdict.reason == EVOLU_REASON_UNAVAILABLE) {
+            ctx->verdict = verdict;
+            return NGX_OK;
+        }
+
+        if (verdict.reason != EVOLU_REASON_OK) {
+
+            if (ctx->refused.reason == EVOLU_REASON_UNKNOWN) {
+                ctx->refused = verdict;
+            }
+
+        } else if (ctx->candidates++ == 0) {
+
+            ctx->candidate = verdict;
+
+            if (ngx_http_evolu_auth_judge_encode(j->request->pool, name,
+                                                 &ctx->instance)
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+
+        ctx->names += 1 + name.len;
+    }
+
+    if (ctx->candidates == 0) {
+        ctx->verdict = ctx->refused;
+        return NGX_OK;
+    }
+
+    ctx->verdict = ctx->candidate;
+
+    if (ctx->candidates > 1) {
+        /* the token alone does not say which one is meant */
+        ngx_str_null(&ctx->instance);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Looks j->locator up, or takes the answer that was waited for.  NGX_OK:
+ * *answer is there (its rc says what); NGX_AGAIN: waiting.
+ */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_lookup(ngx_http_evolu_auth_judge_t *j,
+    ngx_http_evolu_auth_read_e kind, ngx_http_evolu_auth_answer_t *answer)
+{
+    ngx_http_cleanup_t         *cln;
+    ngx_http_request_t         *r;
+    ngx_http_evolu_auth_ctx_t  *ctx;
+
+    r = j->request;
+    ctx = j->ctx;
+
+    if (ctx->result == NGX_HTTP_EVOLU_AUTH_RESULT_WAITING) {
+        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_NONE;
+        ctx->waited += ngx_current_msec - ctx->waiter.begin;
+
+        *answer = ctx->waiter.answer;
+        ctx->from = answer->from;
+
+        return NGX_OK;
+    }
+
+    if (!ctx->cleanup) {
+
+        cln = ngx_http_cleanup_add(r, 0);
+        if (cln == NULL) {
+            return NGX_ERROR;
+        }
+
+        cln->handler = ngx_http_evolu_auth_judge_release;
+        cln->data = &ctx->waiter;
+        ctx->cleanup = 1;
+    }
+
+    ngx_http_evolu_auth_store_lookup(&j->mcf->store, r, kind, j->locator,
+                                     !r->post_action, &ctx->waiter, answer);
+
+    if (answer->rc == NGX_AGAIN) {
+        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_WAITING;
+        return NGX_AGAIN;
+    }
+
+    ctx->from = answer->from;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_evolu_auth_judge_release(void *data)
+{
+    ngx_http_evolu_auth_store_release(data);
+}
+
+
+/* The core's verdict by what the store answered for j->locator. */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_by(ngx_http_evolu_auth_judge_t *j,
+    ngx_http_evolu_auth_answer_t *answer, evolu_verdict_t *verdict)
+{
+    u_char         *tag;
+    uint64_t        matched;
+    evolu_bytes_t   instance;
+
+    if (answer->rc == NGX_BUSY) {
+        verdict->reason = EVOLU_REASON_UNAVAILABLE;
+        return NGX_OK;
+    }
+
+    if (answer->rc != NGX_OK) {
+        evolu_verdict_judge(&j->lcf->policy, &j->ctx->facts, NULL, 0, verdict);
+        return NGX_OK;
+    }
+
+    tag = ngx_http_evolu_auth_judge_tag(j);
+
+    matched = evolu_record_match_tag(answer->record, tag);
+
+    if (matched == 0) {
+        matched = evolu_record_match(answer->record, &j->digests,
+                                     j->mcf->peppers);
+        if (matched && !ngx_http_evolu_auth_judge_is_global(j)) {
+            ngx_http_evolu_auth_store_verified(&j->mcf->store, j->locator,
+                                               answer->record, matched, tag,
+                                               answer->from);
+
+            if (answer->from == NGX_HTTP_EVOLU_AUTH_FROM_FILE
+                && j->ctx->failures != NULL)
+            {
+                ngx_http_evolu_auth_failures_remember(j->ctx->failures, tag);
+            }
+        }
+    }
+
+    evolu_verdict_judge(&j->lcf->policy, &j->ctx->facts, answer->record,
+                        matched, verdict);
+
+    if (verdict->reason != EVOLU_REASON_OK
+        || verdict->scope != EVOLU_SCOPE_CAMPAIGN)
+    {
+        return NGX_OK;
+    }
+
+    instance = evolu_record_instance(answer->record);
+
+    return ngx_http_evolu_auth_judge_encode(j->request->pool, instance,
+                                            &j->ctx->instance);
+}
+
+
+static void
+ngx_http_evolu_auth_judge_locator(ngx_http_evolu_auth_judge_t *j,
+    evolu_scope_t scope, evolu_bytes_t name)
+{
+    evolu_locator_t  locator;
+
+    locator.scope = scope;
+    locator.mode = j->ctx->facts.credential.mode;
+    locator.name = name;
+
+    j->locator.data = j->name;
+    j->locator.len = evolu_locator_print(&locator, j->name);
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_token_locator(ngx_http_evolu_auth_judge_t *j)
+{
+    evolu_algorithm_t     algorithm;
+    const unsigned char  *digest;
+
+    algorithm = evolu_algorithm_default(j->mcf->peppers);
+    digest = evolu_digests_get(&j->digests, algorithm, j->mcf->peppers);
+
+    if (digest == NULL) {
+        return NGX_ERROR;
+    }
+
+    j->locator.data = j->name;
+    j->locator.len = evolu_locator_token(algorithm, j->mcf->peppers, digest,
+                                         j->name);
+
+    return NGX_OK;
+}
+
+
+/* The credential's tag, computed once a judgement. */
+
+static u_char *
+ngx_http_evolu_auth_judge_tag(ngx_http_evolu_auth_judge_t *j)
+{
+    if (!j->tagged) {
+        evolu_digest_tag(j->mcf->store.tag_key, j->ctx->facts.credential.text,
+                         j->tag);
+        j->tagged = 1;
+    }
+
+    return j->tag;
+}
+
+
+/* The verdict is there: what it means to the request. */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_done(ngx_http_evolu_auth_judge_t *j)
+{
+    ngx_int_t                   rc;
+    evolu_facts_t              *facts;
+    evolu_bytes_t               campaign;
+    ngx_http_evolu_auth_ctx_t  *ctx;
+
+    ctx = j->ctx;
+    facts = &ctx->facts;
+
+    ngx_http_evolu_auth_store_release(&ctx->waiter);
+    ngx_http_evolu_auth_judge_charge(j);
+
+    switch (ctx->verdict.reason) {
+
+    case EVOLU_REASON_OK:
+        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_ALLOWED;
+        break;
+
+    case EVOLU_REASON_UNAVAILABLE:
+        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_UNAVAILABLE;
+        return NGX_OK;
+
+    default:
+        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_DENIED;
+        return NGX_OK;
+    }
+
+    ctx->key_id.len = ctx->verdict.key_id_len;
+    ctx->key_id.data = ngx_pnalloc(j->request->pool, ctx->key_id.len);
+
+    if (ctx->key_id.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ctx->key_id.data, ctx->verdict.key_id, ctx->key_id.len);
+
+    switch (ctx->verdict.scope) {
+
+    case EVOLU_SCOPE_GLOBAL:
+        ctx->from = NGX_HTTP_EVOLU_AUTH_FROM_FILE;
+
+        rc = ngx_http_evolu_auth_judge_encode(j->request->pool,
+                                              facts->instance,
+                                              &ctx->instance);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        campaign = facts->campaign;
+        break;
+
+    case EVOLU_SCOPE_CAMPAIGN:
+        campaign = facts->credential.slug;
+        break;
+
+    default: /* EVOLU_SCOPE_INSTANCE */
+        return NGX_OK;
+    }
+
+    return ngx_http_evolu_auth_judge_encode(j->request->pool, campaign,
+                                            &ctx->campaign);
+}
+
+
+/* Percent-encodes a name for headers and variables, into pool. */
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_encode(ngx_pool_t *pool, evolu_bytes_t name,
+    ngx_str_t *out)
+{
+    if (name.len == 0) {
+        ngx_str_null(out);
+        return NGX_OK;
+    }
+
+    out->data = ngx_pnalloc(pool, 3 * name.len);
+    if (out->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    out->len = evolu_percent_encode(name, out->data);
+
+    return NGX_OK;
+}

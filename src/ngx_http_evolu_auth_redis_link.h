@@ -1,0 +1,123 @@
+
+/*
+ * Copyright (C) Evolu Auth Authors
+ *
+ * The inside of a link: its structure, and what redis.c (its life),
+ * redis_command.c (what is asked) and redis_reply.c (what is answered) are to
+ * each other.  No other file includes this one.
+ */
+
+
+#ifndef _NGX_HTTP_EVOLU_AUTH_REDIS_LINK_H_INCLUDED_
+#define _NGX_HTTP_EVOLU_AUTH_REDIS_LINK_H_INCLUDED_
+
+
+#include "ngx_http_evolu_auth_resp.h"
+
+
+/* what a reply that is waited for belongs to */
+
+typedef enum {
+    NGX_HTTP_EVOLU_AUTH_COMMAND_HELLO = 0,
+    NGX_HTTP_EVOLU_AUTH_COMMAND_AUTH,
+    NGX_HTTP_EVOLU_AUTH_COMMAND_SELECT,
+    NGX_HTTP_EVOLU_AUTH_COMMAND_ROLE,
+    NGX_HTTP_EVOLU_AUTH_COMMAND_TRACKING,
+    NGX_HTTP_EVOLU_AUTH_COMMAND_EPOCH,
+    NGX_HTTP_EVOLU_AUTH_COMMAND_READ,
+    NGX_HTTP_EVOLU_AUTH_COMMAND_CONFIRM,   /* the epoch, after an empty read */
+    NGX_HTTP_EVOLU_AUTH_COMMAND_SKIPPED    /* of a greeting that failed */
+} ngx_http_evolu_auth_command_e;
+
+
+typedef struct {
+    ngx_queue_t                          queue;
+    ngx_http_evolu_auth_command_e        command;
+    ngx_http_evolu_auth_read_e           kind;
+    ngx_http_evolu_auth_read_pt          handler;  /* of a read */
+    void                                *data;
+    ngx_msec_t                           sent;
+} ngx_http_evolu_auth_command_t;
+
+
+struct ngx_http_evolu_auth_redis_s {
+    ngx_http_evolu_auth_redis_conf_t    *conf;
+    ngx_http_evolu_auth_redis_events_t   events;
+    ngx_http_evolu_auth_link_e           state;
+
+    ngx_connection_t                    *connection;
+    ngx_resolver_ctx_t                  *resolving;
+    ngx_http_evolu_auth_resp_t           resp;
+    ngx_queue_t                          commands;  /* sent, not answered */
+    ngx_queue_t                          spare;     /* nodes for them */
+
+    /* the next attempt, the end of this one, or the next heartbeat */
+    ngx_event_t                          timer;
+
+    /*
+     * nginx logs some failures to connect at "crit", and a lack of connections
+     * at "alert"; they are outages, logged here
+     */
+    ngx_log_t                            quiet;
+
+    ngx_uint_t                           attempts;
+    ngx_msec_t                           backoff;
+    ngx_msec_t                           since;     /* live */
+    uint32_t                             loss;      /* CRC of the reason that
+                                                       was logged; 0: none */
+    time_t                               logged;    /* an error of a read */
+    u_char                              *key;       /* the prefix, and room
+                                                       for a locator */
+    unsigned                             connected:1;
+    unsigned                             plain:1;       /* RESP2 */
+    unsigned                             proto3:1;
+    unsigned                             tracked:1;
+    unsigned                             known:1;       /* was live once */
+    unsigned                             over:1;        /* for good */
+    unsigned                             epoch_logged:1;
+    unsigned                             untracked_logged:1;
+};
+
+
+/*
+ * Sends the greeting of a new connection.  NGX_OK; else the link is to be
+ * reset.
+ */
+ngx_int_t ngx_http_evolu_auth_redis_greet(ngx_http_evolu_auth_redis_t *redis);
+
+/*
+ * Greets again in RESP2, for a server without HELLO: what was sent after it
+ * counts for nothing.
+ */
+ngx_int_t ngx_http_evolu_auth_redis_greet_plain(
+    ngx_http_evolu_auth_redis_t *redis);
+
+/*
+ * Asks for the role, and for the protocol where there are two.  This and
+ * _epoch(): NGX_OK, NGX_DECLINED when too much waits to be sent, or NGX_ERROR
+ * (out of memory).
+ */
+ngx_int_t ngx_http_evolu_auth_redis_hello(ngx_http_evolu_auth_redis_t *redis);
+
+/* Asks for the epoch. */
+ngx_int_t ngx_http_evolu_auth_redis_epoch(ngx_http_evolu_auth_redis_t *redis);
+
+/*
+ * Acts on a reply or a push.  NGX_OK, or NGX_ERROR: the link is lost, nothing
+ * of it may be touched.  The reply remains the caller's.
+ */
+ngx_int_t ngx_http_evolu_auth_redis_reply(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *reply);
+
+/* The greeting was answered: heartbeats begin.  Later it does nothing. */
+void ngx_http_evolu_auth_redis_greeted(ngx_http_evolu_auth_redis_t *redis);
+
+/*
+ * Ends the connection, logs why (once a loss), tells the owner and those who
+ * wait, and leaves the next attempt to the timer.
+ */
+void ngx_http_evolu_auth_redis_reset(ngx_http_evolu_auth_redis_t *redis,
+    ngx_err_t err, const char *reason);
+
+
+#endif /* _NGX_HTTP_EVOLU_AUTH_REDIS_LINK_H_INCLUDED_ */

@@ -1,0 +1,565 @@
+
+/*
+ * Copyright (C) Evolu Auth Authors
+ */
+
+
+#include "ngx_http_evolu_auth_redis_link.h"
+
+
+#define NGX_HTTP_EVOLU_AUTH_EPOCH_MAX  20  /* digits */
+#define NGX_HTTP_EVOLU_AUTH_ECHO_MAX   4   /* bytes of a password that may be
+                                              the begin of it, cut short */
+
+#define NGX_HTTP_EVOLU_AUTH_REASON_MAX                                        \
+    (NGX_HTTP_EVOLU_AUTH_TEXT_MAX + 64)
+
+
+static ngx_int_t ngx_http_evolu_auth_redis_dispatch(
+    ngx_http_evolu_auth_redis_t *redis, ngx_http_evolu_auth_command_t *node,
+    redisReply *reply);
+static ngx_int_t ngx_http_evolu_auth_redis_on_hello(
+    ngx_http_evolu_auth_redis_t *redis, redisReply *reply);
+static ngx_int_t ngx_http_evolu_auth_redis_on_role(
+    ngx_http_evolu_auth_redis_t *redis, redisReply *role);
+static ngx_int_t ngx_http_evolu_auth_redis_on_tracking(
+    ngx_http_evolu_auth_redis_t *redis, redisReply *reply);
+static ngx_int_t ngx_http_evolu_auth_redis_on_epoch(
+    ngx_http_evolu_auth_redis_t *redis, ngx_http_evolu_auth_command_t *node,
+    redisReply *reply);
+static ngx_int_t ngx_http_evolu_auth_redis_on_read(
+    ngx_http_evolu_auth_redis_t *redis, ngx_http_evolu_auth_command_t *node,
+    redisReply *reply);
+static ngx_int_t ngx_http_evolu_auth_redis_on_error(
+    ngx_http_evolu_auth_redis_t *redis, ngx_http_evolu_auth_command_t *node,
+    redisReply *reply);
+static ngx_int_t ngx_http_evolu_auth_redis_on_push(
+    ngx_http_evolu_auth_redis_t *redis, redisReply *push);
+static ngx_int_t ngx_http_evolu_auth_redis_on_changed(
+    ngx_http_evolu_auth_redis_t *redis, redisReply *name);
+
+static ngx_uint_t ngx_http_evolu_auth_redis_epoch_valid(redisReply *reply);
+static void ngx_http_evolu_auth_redis_live(ngx_http_evolu_auth_redis_t *redis);
+static void ngx_http_evolu_auth_redis_not_ready(
+    ngx_http_evolu_auth_redis_t *redis, redisReply *reply);
+static void ngx_http_evolu_auth_redis_refused(
+    ngx_http_evolu_auth_redis_t *redis, const char *what, redisReply *reply);
+static char *ngx_http_evolu_auth_redis_text(
+    ngx_http_evolu_auth_redis_t *redis, redisReply *reply, char *buf);
+
+
+ngx_int_t
+ngx_http_evolu_auth_redis_reply(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *reply)
+{
+    ngx_int_t                       rc;
+    ngx_queue_t                    *q;
+    ngx_http_evolu_auth_command_t  *node;
+
+    if (reply->type == REDIS_REPLY_PUSH) {
+        return ngx_http_evolu_auth_redis_on_push(redis, reply);
+    }
+
+    if (ngx_queue_empty(&redis->commands)) {
+        ngx_http_evolu_auth_redis_refused(redis,
+                                          "the server spoke unasked", reply);
+        return NGX_ERROR;
+    }
+
+    q = ngx_queue_head(&redis->commands);
+    node = ngx_queue_data(q, ngx_http_evolu_auth_command_t, queue);
+
+    ngx_queue_remove(q);
+
+    rc = ngx_http_evolu_auth_redis_dispatch(redis, node, reply);
+
+    ngx_queue_insert_head(&redis->spare, q);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_dispatch(ngx_http_evolu_auth_redis_t *redis,
+    ngx_http_evolu_auth_command_t *node, redisReply *reply)
+{
+    switch (node->command) {
+
+    case NGX_HTTP_EVOLU_AUTH_COMMAND_HELLO:
+        return ngx_http_evolu_auth_redis_on_hello(redis, reply);
+
+    case NGX_HTTP_EVOLU_AUTH_COMMAND_AUTH:
+    case NGX_HTTP_EVOLU_AUTH_COMMAND_SELECT:
+
+        if (reply->type == REDIS_REPLY_ERROR) {
+            ngx_http_evolu_auth_redis_refused(redis, "refused", reply);
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+
+    case NGX_HTTP_EVOLU_AUTH_COMMAND_ROLE:
+
+        if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
+            return NGX_OK;
+        }
+
+        return ngx_http_evolu_auth_redis_on_role(redis, reply->element[0]);
+
+    case NGX_HTTP_EVOLU_AUTH_COMMAND_TRACKING:
+        return ngx_http_evolu_auth_redis_on_tracking(redis, reply);
+
+    case NGX_HTTP_EVOLU_AUTH_COMMAND_EPOCH:
+    case NGX_HTTP_EVOLU_AUTH_COMMAND_CONFIRM:
+        return ngx_http_evolu_auth_redis_on_epoch(redis, node, reply);
+
+    case NGX_HTTP_EVOLU_AUTH_COMMAND_READ:
+        return ngx_http_evolu_auth_redis_on_read(redis, node, reply);
+
+    default: /* NGX_HTTP_EVOLU_AUTH_COMMAND_SKIPPED */
+        return NGX_OK;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_on_hello(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *reply)
+{
+    redisReply  *value;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+
+        if (redis->state != NGX_HTTP_EVOLU_AUTH_LINK_CONNECTING) {
+
+            /* a heartbeat: the epoch behind it decides */
+
+            return NGX_OK;
+        }
+
+        if (!ngx_http_evolu_auth_resp_error(reply, "ERR")
+            && !ngx_http_evolu_auth_resp_error(reply, "NOPROTO"))
+        {
+            ngx_http_evolu_auth_redis_refused(redis, "refused", reply);
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_evolu_auth_redis_greet_plain(redis) != NGX_OK) {
+            ngx_http_evolu_auth_redis_reset(redis, 0, "out of memory");
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    value = ngx_http_evolu_auth_resp_value(reply, "proto");
+
+    redis->proto3 = (reply->type == REDIS_REPLY_MAP
+                     && value != NULL
+                     && value->type == REDIS_REPLY_INTEGER
+                     && value->integer == 3);
+
+    if (redis->tracked && !redis->proto3) {
+        ngx_http_evolu_auth_redis_reset(redis, 0, "its protocol changed");
+        return NGX_ERROR;
+    }
+
+    return ngx_http_evolu_auth_redis_on_role(redis,
+                               ngx_http_evolu_auth_resp_value(reply, "role"));
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_on_role(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *role)
+{
+    if (redis->conf->any_role
+        || (role != NULL && ngx_http_evolu_auth_resp_is(role, "master")))
+    {
+        return NGX_OK;
+    }
+
+    ngx_http_evolu_auth_redis_reset(redis, 0,
+                                    "the server is a replica, not a primary");
+    return NGX_ERROR;
+}
+
+
+/* a server that can't track says ERR or NOPERM; any other error is an outage */
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_on_tracking(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_ERROR
+        && !ngx_http_evolu_auth_resp_error(reply, "ERR")
+        && !ngx_http_evolu_auth_resp_error(reply, "NOPERM"))
+    {
+        ngx_http_evolu_auth_redis_refused(redis, "refused", reply);
+        return NGX_ERROR;
+    }
+
+    redis->tracked = redis->proto3 && ngx_http_evolu_auth_resp_is(reply, "OK");
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_on_epoch(ngx_http_evolu_auth_redis_t *redis,
+    ngx_http_evolu_auth_command_t *node, redisReply *reply)
+{
+    ngx_uint_t     valid;
+    evolu_bytes_t  epoch;
+
+    if (ngx_http_evolu_auth_resp_error(reply, "MOVED")) {
+        return ngx_http_evolu_auth_redis_on_error(redis, node, reply);
+    }
+
+    valid = ngx_http_evolu_auth_redis_epoch_valid(reply);
+
+    if (node->command == NGX_HTTP_EVOLU_AUTH_COMMAND_CONFIRM) {
+
+        if (!valid) {
+            ngx_http_evolu_auth_redis_not_ready(redis, reply);
+        }
+
+        node->handler(node->data,
+                      valid ? NGX_HTTP_EVOLU_AUTH_READ_OK
+                            : NGX_HTTP_EVOLU_AUTH_READ_OUTAGE,
+                      NULL, 0);
+
+        return NGX_OK;
+    }
+
+    if (!valid) {
+        ngx_http_evolu_auth_redis_not_ready(redis, reply);
+        return NGX_OK;
+    }
+
+    if (ngx_current_msec - node->sent >= NGX_HTTP_EVOLU_AUTH_SILENCE) {
+
+        /* this worker was stopped, and the answer is an old one */
+
+        ngx_http_evolu_auth_redis_reset(redis, 0, "silent for too long");
+        return NGX_ERROR;
+    }
+
+    if (redis->state != NGX_HTTP_EVOLU_AUTH_LINK_LIVE) {
+        ngx_http_evolu_auth_redis_live(redis);
+    }
+
+    epoch.data = (u_char *) reply->str;
+    epoch.len = reply->len;
+
+    redis->events.beat(redis->events.data, redis->tracked, epoch);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_on_read(ngx_http_evolu_auth_redis_t *redis,
+    ngx_http_evolu_auth_command_t *node, redisReply *reply)
+{
+    ngx_int_t                       rc;
+    ngx_uint_t                      n;
+    evolu_field_t                  *fields;
+    ngx_http_evolu_auth_command_t  *confirm;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        return ngx_http_evolu_auth_redis_on_error(redis, node, reply);
+    }
+
+    rc = ngx_http_evolu_auth_resp_fields(reply, node->kind, &fields, &n);
+
+    if (rc == NGX_DECLINED) {
+        node->handler(node->data, NGX_HTTP_EVOLU_AUTH_READ_VOID, NULL, 0);
+        return NGX_OK;
+    }
+
+    if (rc == NGX_OK && n > 0) {
+        node->handler(node->data, NGX_HTTP_EVOLU_AUTH_READ_OK, fields, n);
+        ngx_free(fields);
+        return NGX_OK;
+    }
+
+    /*
+     * An emptied store looks just like this, so "no such record" is believed
+     * only when the epoch is there after it.
+     */
+
+    if (rc == NGX_OK && ngx_http_evolu_auth_redis_epoch(redis) == NGX_OK) {
+        confirm = ngx_queue_data(ngx_queue_last(&redis->commands),
+                                 ngx_http_evolu_auth_command_t, queue);
+
+        confirm->command = NGX_HTTP_EVOLU_AUTH_COMMAND_CONFIRM;
+        confirm->handler = node->handler;
+        confirm->data = node->data;
+
+        return NGX_OK;
+    }
+
+    node->handler(node->data, NGX_HTTP_EVOLU_AUTH_READ_OUTAGE, NULL, 0);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_on_error(ngx_http_evolu_auth_redis_t *redis,
+    ngx_http_evolu_auth_command_t *node, redisReply *reply)
+{
+    char  text[NGX_HTTP_EVOLU_AUTH_TEXT_MAX + 1];
+
+    if (ngx_http_evolu_auth_resp_error(reply, "WRONGTYPE")) {
+        node->handler(node->data, NGX_HTTP_EVOLU_AUTH_READ_VOID, NULL, 0);
+        return NGX_OK;
+    }
+
+    if (redis->logged != ngx_time()) {
+        redis->logged = ngx_time();
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "evolu_auth: redis at %V failed a lookup: %s",
+                      &redis->conf->text,
+                      ngx_http_evolu_auth_redis_text(redis, reply, text));
+    }
+
+    if (node->handler != NULL) {
+        node->handler(node->data, NGX_HTTP_EVOLU_AUTH_READ_OUTAGE, NULL, 0);
+    }
+
+    if (ngx_http_evolu_auth_resp_error(reply, "MOVED")) {
+
+        /* what that server said of these records is nobody's word now */
+
+        redis->events.flushed(redis->events.data);
+
+        ngx_http_evolu_auth_redis_refused(redis, "moved", reply);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_on_push(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *push)
+{
+    size_t       i;
+    redisReply  *names;
+
+    if (push->elements < 2
+        || !ngx_http_evolu_auth_resp_is(push->element[0], "invalidate"))
+    {
+        return NGX_OK;
+    }
+
+    names = push->element[1];
+
+    if (names->type == REDIS_REPLY_ARRAY) {
+
+        for (i = 0; i < names->elements; i++) {
+            if (ngx_http_evolu_auth_redis_on_changed(redis, names->element[i])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+
+        return NGX_OK;
+    }
+
+    /* null: a flush, after which the epoch may be gone */
+
+    redis->events.flushed(redis->events.data);
+
+    if (ngx_http_evolu_auth_redis_epoch(redis) == NGX_ERROR) {
+        ngx_http_evolu_auth_redis_reset(redis, 0, "out of memory");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_on_changed(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *name)
+{
+    ngx_str_t      *prefix;
+    evolu_bytes_t   locator;
+
+    prefix = &redis->conf->prefix;
+
+    if (name->type != REDIS_REPLY_STRING
+        || name->len < prefix->len
+        || ngx_memcmp(name->str, prefix->data, prefix->len) != 0)
+    {
+        return NGX_OK;
+    }
+
+    locator.data = (u_char *) name->str + prefix->len;
+    locator.len = name->len - prefix->len;
+
+    if (!evolu_bytes_equal(locator, evolu_literal("epoch"))) {
+        redis->events.changed(redis->events.data, locator);
+        return NGX_OK;
+    }
+
+    /* its value decides, and comes before any record that is read after it */
+
+    if (ngx_http_evolu_auth_redis_epoch(redis) == NGX_ERROR) {
+        ngx_http_evolu_auth_redis_reset(redis, 0, "out of memory");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_evolu_auth_redis_epoch_valid(redisReply *reply)
+{
+    size_t  i;
+
+    if (reply->type != REDIS_REPLY_STRING
+        || reply->len == 0
+        || reply->len > NGX_HTTP_EVOLU_AUTH_EPOCH_MAX)
+    {
+        return 0;
+    }
+
+    for (i = 0; i < reply->len; i++) {
+        if (reply->str[i] < '0' || reply->str[i] > '9') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+ngx_http_evolu_auth_redis_live(ngx_http_evolu_auth_redis_t *redis)
+{
+    if (!redis->known) {
+        redis->known = 1;
+        redis->backoff = NGX_HTTP_EVOLU_AUTH_BACKOFF_MIN;
+    }
+
+    ngx_http_evolu_auth_redis_greeted(redis);
+
+    redis->state = NGX_HTTP_EVOLU_AUTH_LINK_LIVE;
+    redis->since = ngx_current_msec;
+    redis->loss = 0;
+    redis->epoch_logged = 0;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "evolu_auth: redis link to %V is live, changes are %s",
+                  &redis->conf->text,
+                  redis->tracked ? "pushed" : "not pushed");
+
+    if (!redis->tracked && !redis->untracked_logged) {
+        redis->untracked_logged = 1;
+
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "evolu_auth: redis at %V offers no invalidation (CLIENT "
+                      "TRACKING with BCAST over RESP3): records are trusted "
+                      "for 10s at most", &redis->conf->text);
+    }
+}
+
+
+static void
+ngx_http_evolu_auth_redis_not_ready(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *reply)
+{
+    char                        text[NGX_HTTP_EVOLU_AUTH_TEXT_MAX + 1];
+    ngx_http_evolu_auth_link_e  state;
+
+    state = redis->state;
+
+    ngx_http_evolu_auth_redis_greeted(redis);
+
+    redis->state = NGX_HTTP_EVOLU_AUTH_LINK_NOT_READY;
+
+    if (!redis->epoch_logged) {
+        redis->epoch_logged = 1;
+
+        if (reply->type == REDIS_REPLY_ERROR) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "evolu_auth: redis at %V can't be asked: %s",
+                          &redis->conf->text,
+                          ngx_http_evolu_auth_redis_text(redis, reply, text));
+
+        } else if (reply->type == REDIS_REPLY_NIL) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "evolu_auth: the store holds no \"%Vepoch\": set it "
+                          "with \"SET %Vepoch 1 NX\" once its records are "
+                          "complete", &redis->conf->prefix,
+                          &redis->conf->prefix);
+
+        } else {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "evolu_auth: \"%Vepoch\" of the store is no number "
+                          "of 1 to 20 digits", &redis->conf->prefix);
+        }
+    }
+
+    if (state != NGX_HTTP_EVOLU_AUTH_LINK_NOT_READY) {
+        redis->events.lost(redis->events.data);
+    }
+}
+
+
+/* the link ends by what the server said */
+
+static void
+ngx_http_evolu_auth_redis_refused(ngx_http_evolu_auth_redis_t *redis,
+    const char *what, redisReply *reply)
+{
+    char    text[NGX_HTTP_EVOLU_AUTH_TEXT_MAX + 1];
+    u_char  reason[NGX_HTTP_EVOLU_AUTH_REASON_MAX];
+
+    ngx_snprintf(reason, sizeof(reason), "%s: %s%Z", what,
+                 ngx_http_evolu_auth_redis_text(redis, reply, text));
+
+    ngx_http_evolu_auth_redis_reset(redis, 0, (char *) reason);
+}
+
+
+/*
+ * What the server said, for a log.  Some say what they were told, too, maybe
+ * cut short: the text ends where the password may begin.
+ */
+
+static char *
+ngx_http_evolu_auth_redis_text(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *reply, char *buf)
+{
+    char           *p;
+    size_t          len;
+    evolu_bytes_t   password;
+
+    ngx_http_evolu_auth_resp_text(reply, buf);
+
+    if (redis->conf->password == NULL) {
+        return buf;
+    }
+
+    password = evolu_secret_text(redis->conf->password);
+    len = ngx_min(password.len, NGX_HTTP_EVOLU_AUTH_ECHO_MAX);
+
+    for (p = buf; *p != '\0'; p++) {
+
+        if (ngx_strncmp(p, password.data, len) == 0) {
+            *p = '\0';
+            break;
+        }
+    }
+
+    return buf;
+}
