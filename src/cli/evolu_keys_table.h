@@ -1,0 +1,40 @@
+
+/*
+ * Copyright (C) Evolu Auth Authors
+ *
+ * Rows of text under headings.  Rows are printed by the page, so a long list
+ * needs no more memory than a page.
+ */
+
+
+#ifndef _EVOLU_KEYS_TABLE_H_INCLUDED_
+#define _EVOLU_KEYS_TABLE_H_INCLUDED_
+
+
+#include <stddef.h>
+
+
+#define EVOLU_KEYS_COLUMNS_MAX  8
+#define EVOLU_KEYS_ROWS         500
+
+
+typedef struct {
+    unsigned      columns;
+    unsigned      rows;
+    size_t        width[EVOLU_KEYS_COLUMNS_MAX];
+    char         *cells[EVOLU_KEYS_ROWS][EVOLU_KEYS_COLUMNS_MAX];
+} evolu_keys_table_t;
+
+
+/* Begins a table; its headings up to NULL are its first row. */
+evolu_keys_table_t *evolu_keys_table_begin(const char *const *headings);
+
+/* Adds a row: as many texts as there are columns, copied. */
+void evolu_keys_table_add(evolu_keys_table_t *table,
+    const char *const *cells);
+
+/* Prints what is left and frees the table. */
+void evolu_keys_table_end(evolu_keys_table_t *table);
+
+
+#endif /* _EVOLU_KEYS_TABLE_H_INCLUDED_ */
