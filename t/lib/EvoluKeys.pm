@@ -1,0 +1,221 @@
+# Copyright (C) Evolu Auth Authors
+#
+# Runs evolu-keys in tests: against a redis-server of our own on a socket in a
+# temporary folder, and against key files there.  Both end with the test.
+
+package EvoluKeys;
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use Exporter qw(import);
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use IO::Select;
+use IO::Socket::UNIX;
+use IPC::Open3 qw(open3);
+use JSON::PP ();
+use POSIX ();
+use Symbol qw(gensym);
+
+our @EXPORT = qw(keys_run keys_start keys_wait keys_binary keys_file keys_json
+                 keys_pepper redis_start redis_stop redis redis_url read_file
+                 write_file);
+
+my $top = abs_path(dirname(__FILE__) . '/../..');
+my $binary = abs_path($ENV{EVOLU_KEYS} || "$top/build/evolu-keys");
+my $dir = tempdir('evolu-keys.XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $main = $$;
+my ($server, $socket);
+
+delete @ENV{qw(EVOLU_REDIS_URL EVOLU_PEPPER)};
+$ENV{LC_ALL} = 'C.UTF-8';
+$SIG{PIPE} = 'IGNORE';
+
+sub keys_binary { return $binary }
+
+
+# keys_run([ARGUMENTS], stdin) gives (exit status, stdout, stderr)
+
+sub keys_run {
+    my ($args, $stdin) = @_;
+
+    return keys_wait(keys_start($args, $stdin));
+}
+
+
+sub keys_start {
+    my ($args, $stdin) = @_;
+    my ($in, $out, $err) = (undef, undef, gensym);
+
+    my $pid = open3($in, $out, $err, $binary, @$args);
+
+    print $in $stdin if defined $stdin;
+    close $in;
+
+    return { pid => $pid, out => $out, err => $err };
+}
+
+
+sub keys_wait {
+    my ($run) = @_;
+    my %text = (out => '', err => '');
+    my %name = (fileno($run->{out}) => 'out', fileno($run->{err}) => 'err');
+    my $select = IO::Select->new($run->{out}, $run->{err});
+
+    while ($select->count) {
+        my @ready = $select->can_read(30) or die "evolu-keys hangs\n";
+
+        for my $handle (@ready) {
+            my $n = sysread $handle, my $data, 65536;
+
+            $select->remove($handle) unless $n;
+            $text{$name{fileno $handle}} .= $data if $n;
+        }
+    }
+
+    waitpid $run->{pid}, 0;
+
+    my $status = $? & 127 ? "signal " . ($? & 127) : $? >> 8;
+
+    return ($status, $text{out}, $text{err});
+}
+
+
+# The answer with --json, decoded
+
+sub keys_json {
+    my ($args, $stdin) = @_;
+    my ($status, $out) = keys_run(['--json', @$args], $stdin);
+
+    return ($status, eval { JSON::PP->new->utf8->decode($out) });
+}
+
+
+sub keys_file {
+    my ($name) = @_;
+
+    return "$dir/$name";
+}
+
+
+# A pepper file; gives ID:PATH
+
+sub keys_pepper {
+    my ($id, $digit) = @_;
+
+    write_file("$dir/$id.pepper", $digit x 64 . "\n", 0600);
+
+    return "$id:$dir/$id.pepper";
+}
+
+
+sub write_file {
+    my ($path, $text, $mode) = @_;
+
+    open my $file, '>', $path or die "$path: $!\n";
+    print $file $text;
+    close $file;
+    chmod $mode, $path if defined $mode;
+
+    return $path;
+}
+
+
+sub read_file {
+    my ($path) = @_;
+
+    open my $file, '<', $path or die "$path: $!\n";
+    local $/;
+
+    return scalar <$file>;
+}
+
+
+sub redis_start {
+    my (@options) = @_;
+
+    $socket = "$dir/redis.sock";
+    $server = fork;
+
+    die "fork: $!\n" unless defined $server;
+
+    if ($server == 0) {
+        open STDOUT, '>', "$dir/redis.log";
+        open STDERR, '>&', \*STDOUT;
+        exec 'redis-server', '--port', '0', '--unixsocket', $socket,
+             '--save', '', '--appendonly', 'no', '--dir', $dir, @options
+            or POSIX::_exit(127);
+    }
+
+    for (1 .. 200) {
+        my $reply = eval { redis('PING') };
+
+        return if defined $reply;
+        die "redis-server ended\n" if waitpid($server, POSIX::WNOHANG()) > 0;
+
+        select undef, undef, undef, 0.05;
+    }
+
+    die "redis-server does not answer\n";
+}
+
+
+sub redis_stop {
+    return unless $server;
+
+    kill 'TERM', $server;
+    waitpid $server, 0;
+    undef $server;
+}
+
+
+sub redis_url { return "unix:$socket" }
+
+
+# One command on a connection of its own.  Errors come back as a text that
+# begins with "-".
+
+sub redis {
+    my (@words) = @_;
+    my $link = IO::Socket::UNIX->new(Peer => $socket) or die "redis: $!\n";
+
+    print $link '*' . @words . "\r\n",
+                map { '$' . length($_) . "\r\n$_\r\n" } @words;
+    $link->flush;
+
+    return redis_reply($link);
+}
+
+
+sub redis_reply {
+    my ($link) = @_;
+    my $line = do { local $/ = "\r\n"; <$link> };
+
+    die "redis: no reply\n" unless defined $line;
+
+    my ($type, $rest) = $line =~ /^(.)(.*)\r\n\z/s;
+
+    return "-$rest" if $type eq '-';
+    return $rest if $type eq '+' || $type eq ':';
+    return undef if $rest == -1;
+
+    if ($type eq '$') {
+        read $link, my $data, $rest + 2;
+        return substr $data, 0, $rest;
+    }
+
+    return [map { redis_reply($link) } 1 .. $rest];
+}
+
+
+END {
+    if ($$ == $main) {
+        my $status = $?;
+        redis_stop();
+        $? = $status;
+    }
+}
+
+1;
