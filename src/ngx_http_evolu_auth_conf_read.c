@@ -217,6 +217,14 @@ ngx_http_evolu_auth_redis_url(ngx_conf_t *cf,
 
     what = evolu_url_parse(ngx_http_evolu_auth_bytes(text), &url);
 
+    if (what == NULL && url.tls) {
+        what = "has the scheme \"rediss://\", which is not supported yet";
+    }
+
+    if (what == NULL && url.sentinels.len) {
+        what = "has the scheme \"sentinel://\", which is not supported yet";
+    }
+
     if (what != NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "evolu_auth: the URL of \"evolu_auth_redis\" %s",

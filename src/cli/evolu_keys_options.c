@@ -82,6 +82,10 @@ evolu_keys_options_url(const char *text, evolu_keys_url_t *url)
 
     error = evolu_url_parse(evolu_keys_string(text), &parsed);
 
+    if (error == NULL && (parsed.tls || parsed.sentinels.len)) {
+        error = "has a scheme that is not supported yet";
+    }
+
     if (error != NULL) {
         snprintf(message, sizeof(message), "the Redis URL %s%s", error,
                  strstr(error, "password_file") != NULL
