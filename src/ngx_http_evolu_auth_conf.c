@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_evolu_auth_conf.h"
+#include "ngx_http_evolu_auth_conf_redis.h"
 #include "ngx_http_evolu_auth_spelling.h"
 
 
@@ -132,7 +133,7 @@ ngx_http_evolu_auth_conf_cleanup(void *data)
     evolu_peppers_destroy(mcf->peppers);
 
     if (mcf->redis != NULL) {
-        evolu_secret_destroy(mcf->redis->password);
+        ngx_http_evolu_auth_redis_wipe(mcf->redis);
     }
 }
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) Evolu Auth Authors
  *
- * Reading what the configuration names: files that others must not read, the
- * URL of the store; messages that say where a directive stands.
+ * Reading what the configuration names: files that others must not read;
+ * messages that say where a directive stands.
  */
 
 
@@ -11,7 +11,7 @@
 #define _NGX_HTTP_EVOLU_AUTH_CONF_READ_H_INCLUDED_
 
 
-#include "ngx_http_evolu_auth_redis.h"
+#include "ngx_http_evolu_auth.h"
 
 
 /* Notes where the directive that is being read stands. */
@@ -31,17 +31,6 @@ char *ngx_http_evolu_auth_conf_read(ngx_conf_t *cf, ngx_str_t *name,
     ngx_http_evolu_auth_place_t *place, size_t max, ngx_str_t *text);
 
 void ngx_http_evolu_auth_conf_free(ngx_str_t *text);
-
-/* Setter of evolu_auth_redis; sets *conf. */
-char *ngx_http_evolu_auth_redis_set(ngx_conf_t *cf,
-    ngx_http_evolu_auth_redis_conf_t **conf);
-
-/*
- * Addresses of the store, once the http block was read: a host name is left to
- * the http level's resolver, or resolved now.  NGX_OK or NGX_ERROR.
- */
-ngx_int_t ngx_http_evolu_auth_redis_resolve(ngx_conf_t *cf,
-    ngx_http_evolu_auth_redis_conf_t *conf);
 
 
 #endif /* _NGX_HTTP_EVOLU_AUTH_CONF_READ_H_INCLUDED_ */

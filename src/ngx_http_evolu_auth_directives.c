@@ -4,6 +4,7 @@
  */
 
 
+#include "ngx_http_evolu_auth_conf_redis.h"
 #include "ngx_http_evolu_auth_directives.h"
 #include "ngx_http_evolu_auth_spelling.h"
 

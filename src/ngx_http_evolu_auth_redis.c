@@ -13,18 +13,10 @@
                                               again */
 
 
-static void ngx_http_evolu_auth_redis_connect(ngx_event_t *ev);
-static void ngx_http_evolu_auth_redis_resolve(
-    ngx_http_evolu_auth_redis_t *redis);
-static void ngx_http_evolu_auth_redis_resolved(ngx_resolver_ctx_t *ctx);
-static void ngx_http_evolu_auth_redis_dial(ngx_http_evolu_auth_redis_t *redis,
-    struct sockaddr *sockaddr, socklen_t socklen);
-static void ngx_http_evolu_auth_redis_late(ngx_event_t *ev);
+static void ngx_http_evolu_auth_redis_attempt(ngx_event_t *ev);
 static void ngx_http_evolu_auth_redis_beat(ngx_event_t *ev);
 
-static void ngx_http_evolu_auth_redis_write_handler(ngx_event_t *wev);
-static void ngx_http_evolu_auth_redis_read_handler(ngx_event_t *rev);
-static ngx_int_t ngx_http_evolu_auth_redis_ready(
+static void ngx_http_evolu_auth_redis_ready(
     ngx_http_evolu_auth_redis_t *redis);
 static ngx_int_t ngx_http_evolu_auth_redis_take(
     ngx_http_evolu_auth_redis_t *redis, u_char *data, size_t len);
@@ -33,9 +25,8 @@ static void ngx_http_evolu_auth_redis_broken(
 
 static void ngx_http_evolu_auth_redis_lose(ngx_http_evolu_auth_redis_t *redis,
     ngx_msec_t delay, ngx_http_evolu_auth_read_status_e first);
-static void ngx_http_evolu_auth_redis_drop(ngx_http_evolu_auth_redis_t *redis);
-static void ngx_http_evolu_auth_redis_arm(ngx_http_evolu_auth_redis_t *redis,
-    ngx_msec_t delay, ngx_event_handler_pt handler);
+static ngx_msec_t ngx_http_evolu_auth_redis_delay(
+    ngx_http_evolu_auth_redis_t *redis);
 
 
 /* debug builds of nginx take the data of a timer for a connection */
@@ -81,11 +72,15 @@ ngx_http_evolu_auth_redis_open(ngx_pool_t *pool,
         evolu_secret_lock(conf->password);
     }
 
+    if (conf->sentinel_password != NULL) {
+        evolu_secret_lock(conf->sentinel_password);
+    }
+
     /* from the event loop, so that the owner hears of nothing before this
        call returned */
 
     redis->state = NGX_HTTP_EVOLU_AUTH_LINK_CONNECTING;
-    ngx_http_evolu_auth_redis_arm(redis, 0, ngx_http_evolu_auth_redis_connect);
+    ngx_http_evolu_auth_redis_arm(redis, 0, ngx_http_evolu_auth_redis_attempt);
 
     return redis;
 }
@@ -134,135 +129,17 @@ ngx_http_evolu_auth_redis_tracked(ngx_http_evolu_auth_redis_t *redis)
 
 
 static void
-ngx_http_evolu_auth_redis_connect(ngx_event_t *ev)
+ngx_http_evolu_auth_redis_attempt(ngx_event_t *ev)
 {
-    ngx_addr_t                        *addr;
-    ngx_http_evolu_auth_redis_t       *redis;
-    ngx_http_evolu_auth_redis_conf_t  *conf;
-
-    redis = ngx_queue_data(ev, ngx_http_evolu_auth_redis_t, timer);
-    conf = redis->conf;
-
-    redis->state = NGX_HTTP_EVOLU_AUTH_LINK_CONNECTING;
-    redis->attempts++;
-
-    ngx_http_evolu_auth_redis_arm(redis, conf->connect_timeout,
-                                  ngx_http_evolu_auth_redis_late);
-
-    if (conf->host.len > 0) {
-        ngx_http_evolu_auth_redis_resolve(redis);
-        return;
-    }
-
-    addr = &conf->addrs[(redis->attempts - 1) % conf->naddrs];
-
-    ngx_http_evolu_auth_redis_dial(redis, addr->sockaddr, addr->socklen);
-}
-
-
-static void
-ngx_http_evolu_auth_redis_resolve(ngx_http_evolu_auth_redis_t *redis)
-{
-    ngx_resolver_ctx_t  *ctx;
-
-    ctx = ngx_resolve_start(redis->conf->resolver, NULL);
-
-    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
-        ngx_http_evolu_auth_redis_reset(redis, 0, "no resolver");
-        return;
-    }
-
-    ctx->name = redis->conf->host;
-    ctx->handler = ngx_http_evolu_auth_redis_resolved;
-    ctx->data = redis;
-    ctx->timeout = redis->conf->resolver_timeout;
-    ctx->cancelable = 1;
-
-    redis->resolving = ctx;
-
-    if (ngx_resolve_name(ctx) != NGX_OK) {
-
-        /* the resolver has freed it */
-
-        redis->resolving = NULL;
-        ngx_http_evolu_auth_redis_reset(redis, 0, "can't resolve its name");
-    }
-}
-
-
-static void
-ngx_http_evolu_auth_redis_resolved(ngx_resolver_ctx_t *ctx)
-{
-    socklen_t                     socklen;
-    ngx_sockaddr_t                sockaddr;
-    ngx_resolver_addr_t          *addr;
     ngx_http_evolu_auth_redis_t  *redis;
 
-    redis = ctx->data;
-    redis->resolving = NULL;
+    redis = ngx_queue_data(ev, ngx_http_evolu_auth_redis_t, timer);
 
-    if (ctx->state != NGX_OK || ctx->naddrs == 0) {
-        ngx_resolve_name_done(ctx);
-        ngx_http_evolu_auth_redis_reset(redis, 0, "can't resolve its name");
-        return;
-    }
-
-    addr = &ctx->addrs[(redis->attempts - 1) % ctx->naddrs];
-
-    socklen = addr->socklen;
-    ngx_memcpy(&sockaddr, addr->sockaddr, socklen);
-    ngx_inet_set_port(&sockaddr.sockaddr, redis->conf->port);
-
-    ngx_resolve_name_done(ctx);
-
-    ngx_http_evolu_auth_redis_dial(redis, &sockaddr.sockaddr, socklen);
+    ngx_http_evolu_auth_redis_connect(redis);
 }
 
 
-static void
-ngx_http_evolu_auth_redis_dial(ngx_http_evolu_auth_redis_t *redis,
-    struct sockaddr *sockaddr, socklen_t socklen)
-{
-    ngx_int_t               rc;
-    ngx_connection_t       *c;
-    ngx_peer_connection_t   peer;
-
-    ngx_memzero(&peer, sizeof(ngx_peer_connection_t));
-
-    peer.sockaddr = sockaddr;
-    peer.socklen = socklen;
-    peer.name = &redis->conf->text;
-    peer.get = ngx_event_get_peer;
-    peer.log = &redis->quiet;
-    peer.log_error = NGX_ERROR_ERR;
-    peer.so_keepalive = 1;
-
-    ngx_set_errno(0);
-
-    rc = ngx_event_connect_peer(&peer);
-
-    if (rc != NGX_OK && rc != NGX_AGAIN) {
-        ngx_http_evolu_auth_redis_reset(redis, ngx_socket_errno,
-                                        "can't connect");
-        return;
-    }
-
-    c = peer.connection;
-
-    c->data = redis;
-    c->log = &redis->quiet;
-    c->read->handler = ngx_http_evolu_auth_redis_read_handler;
-    c->write->handler = ngx_http_evolu_auth_redis_write_handler;
-
-    redis->connection = c;
-
-    if (rc == NGX_OK) {
-        ngx_post_event(c->write, &ngx_posted_events);
-    }
-}
-
-
-static void
+void
 ngx_http_evolu_auth_redis_late(ngx_event_t *ev)
 {
     ngx_http_evolu_auth_redis_t  *redis;
@@ -316,7 +193,7 @@ ngx_http_evolu_auth_redis_beat(ngx_event_t *ev)
 }
 
 
-static void
+void
 ngx_http_evolu_auth_redis_write_handler(ngx_event_t *wev)
 {
     ngx_int_t                     rc;
@@ -326,16 +203,15 @@ ngx_http_evolu_auth_redis_write_handler(ngx_event_t *wev)
     c = wev->data;
     redis = c->data;
 
-    if (!redis->connected && ngx_http_evolu_auth_redis_ready(redis) != NGX_OK)
-    {
+    if (!redis->connected) {
+        ngx_http_evolu_auth_redis_ready(redis);
         return;
     }
 
     rc = ngx_http_evolu_auth_resp_send(&redis->resp, c);
 
     if (rc == NGX_ERROR) {
-        ngx_http_evolu_auth_redis_reset(redis, ngx_socket_errno,
-                                        "can't send");
+        ngx_http_evolu_auth_redis_failed(redis, "can't send");
         return;
     }
 
@@ -345,7 +221,7 @@ ngx_http_evolu_auth_redis_write_handler(ngx_event_t *wev)
 }
 
 
-static void
+void
 ngx_http_evolu_auth_redis_read_handler(ngx_event_t *rev)
 {
     ssize_t                       n;
@@ -366,8 +242,8 @@ ngx_http_evolu_auth_redis_read_handler(ngx_event_t *rev)
         return;
     }
 
-    if (!redis->connected && ngx_http_evolu_auth_redis_ready(redis) != NGX_OK)
-    {
+    if (!redis->connected) {
+        ngx_http_evolu_auth_redis_ready(redis);
         return;
     }
 
@@ -385,8 +261,7 @@ ngx_http_evolu_auth_redis_read_handler(ngx_event_t *rev)
         }
 
         if (n == NGX_ERROR) {
-            ngx_http_evolu_auth_redis_reset(redis, ngx_socket_errno,
-                                            "can't receive");
+            ngx_http_evolu_auth_redis_failed(redis, "can't receive");
             return;
         }
 
@@ -409,7 +284,7 @@ ngx_http_evolu_auth_redis_read_handler(ngx_event_t *rev)
 
 /* the first event of a connection: is there one? */
 
-static ngx_int_t
+static void
 ngx_http_evolu_auth_redis_ready(ngx_http_evolu_auth_redis_t *redis)
 {
     int                err;
@@ -427,21 +302,34 @@ ngx_http_evolu_auth_redis_ready(ngx_http_evolu_auth_redis_t *redis)
 
     if (err != 0) {
         ngx_http_evolu_auth_redis_reset(redis, err, "can't connect");
-        return NGX_ERROR;
+        return;
     }
 
     (void) ngx_tcp_nodelay(c);
 
+#if (NGX_SSL)
+
+    if (redis->conf->ssl != NULL) {
+        ngx_http_evolu_auth_redis_tls(redis);
+        return;
+    }
+
+#endif
+
+    ngx_http_evolu_auth_redis_begin(redis);
+}
+
+
+void
+ngx_http_evolu_auth_redis_begin(ngx_http_evolu_auth_redis_t *redis)
+{
     redis->connected = 1;
 
     if (ngx_http_evolu_auth_resp_open(&redis->resp) != NGX_OK
         || ngx_http_evolu_auth_redis_greet(redis) != NGX_OK)
     {
         ngx_http_evolu_auth_redis_reset(redis, 0, "out of memory");
-        return NGX_ERROR;
     }
-
-    return NGX_OK;
 }
 
 
@@ -519,28 +407,92 @@ ngx_http_evolu_auth_redis_broken(ngx_http_evolu_auth_redis_t *redis,
 
 
 void
+ngx_http_evolu_auth_redis_failed(ngx_http_evolu_auth_redis_t *redis,
+    const char *what)
+{
+    u_char     reason[NGX_HTTP_EVOLU_AUTH_SAID_MAX + 64];
+    ngx_err_t  err;
+
+    err = ngx_socket_errno;
+
+    if (redis->said[0] == '\0') {
+        ngx_http_evolu_auth_redis_reset(redis, err, what);
+        return;
+    }
+
+    ngx_snprintf(reason, sizeof(reason), "%s: %s%Z", what, redis->said);
+
+    ngx_http_evolu_auth_redis_reset(redis, 0, (char *) reason);
+}
+
+
+void
 ngx_http_evolu_auth_redis_reset(ngx_http_evolu_auth_redis_t *redis,
     ngx_err_t err, const char *reason)
 {
     uint32_t    loss;
-    ngx_msec_t  delay;
+    ngx_str_t  *url;
 
-    /* once a reason: one that explains "closed" may come after it */
+    url = &redis->conf->text;
+
+    /*
+     * Once a reason: one that explains "closed" may come after it.  Of
+     * sentinels, once each.
+     */
 
     loss = ngx_crc32_short((u_char *) reason, ngx_strlen(reason)) | 1;
 
-    if (redis->loss != loss && !redis->over) {
+    if (redis->over) {
+        /* void */
+
+    } else if (redis->asking) {
+
+        if (redis->failed < redis->conf->endpoints.nelts) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
+                          "evolu_auth: redis link to %V: sentinel at %V: %s",
+                          url, &redis->peer_name, reason);
+        }
+
+    } else if (redis->loss != loss) {
         redis->loss = loss;
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
-                      "evolu_auth: redis link to %V lost: %s",
-                      &redis->conf->text, reason);
+                      "evolu_auth: redis link to %V lost: %s", url, reason);
     }
 
-    if (redis->state == NGX_HTTP_EVOLU_AUTH_LINK_LIVE
-        && ngx_current_msec - redis->since >= NGX_HTTP_EVOLU_AUTH_STABLE)
-    {
-        redis->backoff = NGX_HTTP_EVOLU_AUTH_BACKOFF_MIN;
+    ngx_http_evolu_auth_redis_lose(redis,
+                                   ngx_http_evolu_auth_redis_delay(redis),
+                                   NGX_HTTP_EVOLU_AUTH_READ_LOST);
+}
+
+
+/* Until the next attempt. */
+
+static ngx_msec_t
+ngx_http_evolu_auth_redis_delay(ngx_http_evolu_auth_redis_t *redis)
+{
+    ngx_msec_t  delay;
+    ngx_uint_t  n;
+
+    n = redis->conf->endpoints.nelts;
+
+    if (redis->state == NGX_HTTP_EVOLU_AUTH_LINK_LIVE) {
+        redis->failed = 0;
+
+        if (ngx_current_msec - redis->since >= NGX_HTTP_EVOLU_AUTH_STABLE) {
+            redis->backoff = NGX_HTTP_EVOLU_AUTH_BACKOFF_MIN;
+        }
+
+    } else {
+        redis->failed++;
+
+        /* whether it does not answer or names the wrong one: ask another */
+
+        redis->sentinel = (redis->sentinel + 1) % n;
+
+        if (redis->failed % n != 0) {
+            return 1;
+        }
     }
 
     delay = 1 + (ngx_msec_t) ngx_random() % redis->backoff;
@@ -548,8 +500,7 @@ ngx_http_evolu_auth_redis_reset(ngx_http_evolu_auth_redis_t *redis,
     redis->backoff = ngx_min(2 * redis->backoff,
                              NGX_HTTP_EVOLU_AUTH_BACKOFF_MAX);
 
-    ngx_http_evolu_auth_redis_lose(redis, delay,
-                                   NGX_HTTP_EVOLU_AUTH_READ_LOST);
+    return delay;
 }
 
 
@@ -575,7 +526,7 @@ ngx_http_evolu_auth_redis_lose(ngx_http_evolu_auth_redis_t *redis,
 
     if (!redis->over) {
         ngx_http_evolu_auth_redis_arm(redis, delay,
-                                      ngx_http_evolu_auth_redis_connect);
+                                      ngx_http_evolu_auth_redis_attempt);
     }
 
     if (state == NGX_HTTP_EVOLU_AUTH_LINK_LIVE
@@ -607,21 +558,39 @@ ngx_http_evolu_auth_redis_lose(ngx_http_evolu_auth_redis_t *redis,
 }
 
 
-static void
+void
 ngx_http_evolu_auth_redis_drop(ngx_http_evolu_auth_redis_t *redis)
 {
+    ngx_pool_t        *pool;
+    ngx_connection_t  *c;
+
     if (redis->resolving != NULL) {
         ngx_resolve_name_done(redis->resolving);
         redis->resolving = NULL;
     }
 
     if (redis->connection != NULL) {
-        ngx_close_connection(redis->connection);
+        c = redis->connection;
         redis->connection = NULL;
+
+        pool = c->pool;
+
+#if (NGX_SSL)
+        if (c->ssl != NULL) {
+            ngx_http_evolu_auth_redis_tls_close(c);
+        }
+#endif
+
+        ngx_close_connection(c);
+
+        if (pool != NULL) {
+            ngx_destroy_pool(pool);
+        }
     }
 
     ngx_http_evolu_auth_resp_close(&redis->resp);
 
+    redis->asking = 0;
     redis->connected = 0;
     redis->plain = 0;
     redis->proto3 = 0;
@@ -629,7 +598,7 @@ ngx_http_evolu_auth_redis_drop(ngx_http_evolu_auth_redis_t *redis)
 }
 
 
-static void
+void
 ngx_http_evolu_auth_redis_arm(ngx_http_evolu_auth_redis_t *redis,
     ngx_msec_t delay, ngx_event_handler_pt handler)
 {

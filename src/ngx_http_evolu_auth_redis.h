@@ -28,25 +28,43 @@
 #define NGX_HTTP_EVOLU_AUTH_BACKOFF_MAX   1000
 
 
+/* where one server is */
+
+typedef struct {
+    ngx_str_t            host;            /* a name to resolve at every
+                                             connect; empty: use addrs */
+    ngx_addr_t          *addrs;           /* resolved while configuring */
+    ngx_uint_t           naddrs;
+    in_port_t            port;
+} ngx_http_evolu_auth_endpoint_t;
+
+
 /* what evolu_auth_redis says; constant once the configuration is read */
 
 typedef struct {
     ngx_str_t            text;            /* URL as given, for messages */
-    ngx_addr_t          *addrs;           /* resolved while configuring */
-    ngx_uint_t           naddrs;
-    ngx_str_t            host;            /* a name to resolve at every
-                                             connect; empty: use addrs */
-    in_port_t            port;
-    ngx_resolver_t      *resolver;        /* with host */
+    ngx_array_t          endpoints;       /* of endpoint_t: the store's one, or
+                                             its sentinels */
+    ngx_str_t            master;          /* name of the primary, to ask the
+                                             sentinels for; empty: there are
+                                             none */
+    ngx_resolver_t      *resolver;        /* of the http block, or NULL */
     ngx_msec_t           resolver_timeout;
     ngx_str_t            user;
     evolu_secret_t      *password;        /* NULL: none */
+    evolu_secret_t      *sentinel_password;
     ngx_str_t            prefix;
     ngx_uint_t           db;
     ngx_uint_t           pending;         /* waiting requests of a worker */
     ngx_msec_t           timeout;         /* of one lookup */
     ngx_msec_t           connect_timeout;
     ngx_uint_t           any_role;        /* 1: a replica will do */
+#if (NGX_SSL)
+    ngx_ssl_t           *ssl;             /* NULL: no TLS */
+    ngx_str_t            server_name;     /* what the certificate is for */
+    ngx_uint_t           server_ip;       /* 1: it is an address */
+    ngx_uint_t           verify;          /* 0: any certificate will do */
+#endif
     ngx_http_evolu_auth_place_t  place;   /* of the directive */
 } ngx_http_evolu_auth_redis_conf_t;
 

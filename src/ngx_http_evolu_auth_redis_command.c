@@ -7,6 +7,11 @@
 #include "ngx_http_evolu_auth_redis_link.h"
 
 
+static ngx_int_t ngx_http_evolu_auth_redis_ask(
+    ngx_http_evolu_auth_redis_t *redis);
+static ngx_int_t ngx_http_evolu_auth_redis_auth(
+    ngx_http_evolu_auth_redis_t *redis, ngx_str_t *user,
+    evolu_secret_t *password);
 static ngx_int_t ngx_http_evolu_auth_redis_select(
     ngx_http_evolu_auth_redis_t *redis);
 static ngx_int_t ngx_http_evolu_auth_redis_send(
@@ -69,6 +74,10 @@ ngx_http_evolu_auth_redis_greet(ngx_http_evolu_auth_redis_t *redis)
 
     conf = redis->conf;
 
+    if (redis->asking) {
+        return ngx_http_evolu_auth_redis_ask(redis);
+    }
+
     n = 0;
     words[n++] = evolu_literal("HELLO");
     words[n++] = evolu_literal("3");
@@ -118,9 +127,7 @@ ngx_http_evolu_auth_redis_greet(ngx_http_evolu_auth_redis_t *redis)
 ngx_int_t
 ngx_http_evolu_auth_redis_greet_plain(ngx_http_evolu_auth_redis_t *redis)
 {
-    ngx_uint_t                         n;
     ngx_queue_t                       *q;
-    evolu_bytes_t                      words[3];
     ngx_http_evolu_auth_command_t     *node;
     ngx_http_evolu_auth_redis_conf_t  *conf;
 
@@ -136,23 +143,11 @@ ngx_http_evolu_auth_redis_greet_plain(ngx_http_evolu_auth_redis_t *redis)
         node->command = NGX_HTTP_EVOLU_AUTH_COMMAND_SKIPPED;
     }
 
-    if (conf->password != NULL) {
-        n = 0;
-        words[n++] = evolu_literal("AUTH");
-
-        if (conf->user.len > 0) {
-            words[n++] = ngx_http_evolu_auth_bytes(&conf->user);
-        }
-
-        words[n++] = evolu_secret_text(conf->password);
-
-        if (ngx_http_evolu_auth_redis_send(redis,
-                                           NGX_HTTP_EVOLU_AUTH_COMMAND_AUTH,
-                                           n, words)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (conf->password != NULL
+        && ngx_http_evolu_auth_redis_auth(redis, &conf->user, conf->password)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (ngx_http_evolu_auth_redis_select(redis) != NGX_OK) {
@@ -164,6 +159,59 @@ ngx_http_evolu_auth_redis_greet_plain(ngx_http_evolu_auth_redis_t *redis)
     }
 
     return ngx_http_evolu_auth_redis_epoch(redis);
+}
+
+
+/* What a sentinel is asked. */
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_ask(ngx_http_evolu_auth_redis_t *redis)
+{
+    ngx_str_t                          nobody;
+    evolu_bytes_t                      words[3];
+    ngx_http_evolu_auth_redis_conf_t  *conf;
+
+    conf = redis->conf;
+
+    ngx_str_null(&nobody);
+
+    if (conf->sentinel_password != NULL
+        && ngx_http_evolu_auth_redis_auth(redis, &nobody,
+                                          conf->sentinel_password)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    words[0] = evolu_literal("SENTINEL");
+    words[1] = evolu_literal("GET-MASTER-ADDR-BY-NAME");
+    words[2] = ngx_http_evolu_auth_bytes(&conf->master);
+
+    return ngx_http_evolu_auth_redis_send(redis,
+                                      NGX_HTTP_EVOLU_AUTH_COMMAND_SENTINEL,
+                                      3, words);
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_auth(ngx_http_evolu_auth_redis_t *redis,
+    ngx_str_t *user, evolu_secret_t *password)
+{
+    ngx_uint_t     n;
+    evolu_bytes_t  words[3];
+
+    n = 0;
+    words[n++] = evolu_literal("AUTH");
+
+    if (user->len > 0) {
+        words[n++] = ngx_http_evolu_auth_bytes(user);
+    }
+
+    words[n++] = evolu_secret_text(password);
+
+    return ngx_http_evolu_auth_redis_send(redis,
+                                          NGX_HTTP_EVOLU_AUTH_COMMAND_AUTH,
+                                          n, words);
 }
 
 

@@ -22,6 +22,8 @@ static ngx_int_t ngx_http_evolu_auth_redis_on_hello(
     ngx_http_evolu_auth_redis_t *redis, redisReply *reply);
 static ngx_int_t ngx_http_evolu_auth_redis_on_role(
     ngx_http_evolu_auth_redis_t *redis, redisReply *role);
+static ngx_int_t ngx_http_evolu_auth_redis_on_sentinel(
+    ngx_http_evolu_auth_redis_t *redis, redisReply *reply);
 static ngx_int_t ngx_http_evolu_auth_redis_on_tracking(
     ngx_http_evolu_auth_redis_t *redis, redisReply *reply);
 static ngx_int_t ngx_http_evolu_auth_redis_on_epoch(
@@ -33,6 +35,8 @@ static ngx_int_t ngx_http_evolu_auth_redis_on_read(
 static ngx_int_t ngx_http_evolu_auth_redis_on_error(
     ngx_http_evolu_auth_redis_t *redis, ngx_http_evolu_auth_command_t *node,
     redisReply *reply);
+static ngx_int_t ngx_http_evolu_auth_redis_moved(
+    ngx_http_evolu_auth_redis_t *redis, redisReply *reply);
 static ngx_int_t ngx_http_evolu_auth_redis_on_push(
     ngx_http_evolu_auth_redis_t *redis, redisReply *push);
 static ngx_int_t ngx_http_evolu_auth_redis_on_changed(
@@ -105,6 +109,9 @@ ngx_http_evolu_auth_redis_dispatch(ngx_http_evolu_auth_redis_t *redis,
         }
 
         return ngx_http_evolu_auth_redis_on_role(redis, reply->element[0]);
+
+    case NGX_HTTP_EVOLU_AUTH_COMMAND_SENTINEL:
+        return ngx_http_evolu_auth_redis_on_sentinel(redis, reply);
 
     case NGX_HTTP_EVOLU_AUTH_COMMAND_TRACKING:
         return ngx_http_evolu_auth_redis_on_tracking(redis, reply);
@@ -181,6 +188,58 @@ ngx_http_evolu_auth_redis_on_role(ngx_http_evolu_auth_redis_t *redis,
 
     ngx_http_evolu_auth_redis_reset(redis, 0,
                                     "the server is a replica, not a primary");
+    return NGX_ERROR;
+}
+
+
+/* the host and port of the primary, or nothing */
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_on_sentinel(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *reply)
+{
+    evolu_bytes_t    host, port;
+    redisReply     **e;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_http_evolu_auth_redis_refused(redis, "refused", reply);
+        return NGX_ERROR;
+    }
+
+    if (reply->type == REDIS_REPLY_NIL) {
+        ngx_http_evolu_auth_redis_reset(redis, 0,
+                                        "it knows no primary of that name");
+        return NGX_ERROR;
+    }
+
+    e = reply->element;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != 2
+        || e[0]->type != REDIS_REPLY_STRING
+        || e[1]->type != REDIS_REPLY_STRING
+        || e[0]->len == 0)
+    {
+        ngx_http_evolu_auth_redis_reset(redis, 0, "it breaks the protocol");
+        return NGX_ERROR;
+    }
+
+    host.data = (u_char *) e[0]->str;
+    host.len = e[0]->len;
+    port.data = (u_char *) e[1]->str;
+    port.len = e[1]->len;
+
+    if (ngx_http_evolu_auth_redis_name(redis, host, port) != NGX_OK) {
+        ngx_http_evolu_auth_redis_reset(redis, 0, "it names a host that can't "
+                                        "be resolved without a \"resolver\" "
+                                        "in http");
+        return NGX_ERROR;
+    }
+
+    /* the connection ends here, and with it all that was read of it */
+
+    ngx_http_evolu_auth_redis_follow(redis);
+
     return NGX_ERROR;
 }
 
@@ -336,11 +395,50 @@ ngx_http_evolu_auth_redis_on_error(ngx_http_evolu_auth_redis_t *redis,
 
         redis->events.flushed(redis->events.data);
 
+        redis->moved = (ngx_http_evolu_auth_redis_moved(redis, reply)
+                        == NGX_OK);
+
         ngx_http_evolu_auth_redis_refused(redis, "moved", reply);
         return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+/* "MOVED SLOT HOST:PORT"; an IPv6 address has no brackets */
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_moved(ngx_http_evolu_auth_redis_t *redis,
+    redisReply *reply)
+{
+    u_char         *p, *last;
+    evolu_bytes_t   host, port;
+
+    p = (u_char *) reply->str;
+    last = p + reply->len;
+
+    port.data = last;
+
+    while (port.data > p && port.data[-1] != ':' && port.data[-1] != ' ') {
+        port.data--;
+    }
+
+    port.len = last - port.data;
+
+    if (port.data == p || port.data[-1] != ':') {
+        return NGX_ERROR;
+    }
+
+    host.data = port.data - 1;
+
+    while (host.data > p && host.data[-1] != ' ') {
+        host.data--;
+    }
+
+    host.len = port.data - 1 - host.data;
+
+    return ngx_http_evolu_auth_redis_name(redis, host, port);
 }
 
 
@@ -454,12 +552,13 @@ ngx_http_evolu_auth_redis_live(ngx_http_evolu_auth_redis_t *redis)
 
     redis->state = NGX_HTTP_EVOLU_AUTH_LINK_LIVE;
     redis->since = ngx_current_msec;
+    redis->failed = 0;
     redis->loss = 0;
     redis->epoch_logged = 0;
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "evolu_auth: redis link to %V is live, changes are %s",
-                  &redis->conf->text,
+                  "evolu_auth: redis link to %V is live at %V, changes are %s",
+                  &redis->conf->text, &redis->peer_name,
                   redis->tracked ? "pushed" : "not pushed");
 
     if (!redis->tracked && !redis->untracked_logged) {
@@ -540,22 +639,26 @@ static char *
 ngx_http_evolu_auth_redis_text(ngx_http_evolu_auth_redis_t *redis,
     redisReply *reply, char *buf)
 {
-    char           *p;
-    size_t          len;
-    evolu_bytes_t   password;
+    char            *p;
+    size_t           len;
+    evolu_bytes_t    text;
+    evolu_secret_t  *password;
 
     ngx_http_evolu_auth_resp_text(reply, buf);
 
-    if (redis->conf->password == NULL) {
+    password = redis->asking ? redis->conf->sentinel_password
+                             : redis->conf->password;
+
+    if (password == NULL) {
         return buf;
     }
 
-    password = evolu_secret_text(redis->conf->password);
-    len = ngx_min(password.len, NGX_HTTP_EVOLU_AUTH_ECHO_MAX);
+    text = evolu_secret_text(password);
+    len = ngx_min(text.len, NGX_HTTP_EVOLU_AUTH_ECHO_MAX);
 
     for (p = buf; *p != '\0'; p++) {
 
-        if (ngx_strncmp(p, password.data, len) == 0) {
+        if (ngx_strncmp(p, text.data, len) == 0) {
             *p = '\0';
             break;
         }

@@ -230,23 +230,23 @@ preload
 
 
 
-=== TEST 25: rediss://, of a later version
+=== TEST 25: rediss:// with a CA that is not there
 --- stores
 evolu_auth_zone zone=evolu:1m;
-evolu_auth_redis rediss://127.0.0.1:6379;
+evolu_auth_redis rediss://127.0.0.1:6379 ca=/nowhere/ca.pem;
 --- guard
 --- refuses
-rediss
+/nowhere/ca.pem
 
 
 
-=== TEST 26: sentinel://, of a later version
+=== TEST 26: sentinel:// without a name
 --- stores
 evolu_auth_zone zone=evolu:1m;
-evolu_auth_redis sentinel://127.0.0.1:26379/master;
+evolu_auth_redis sentinel://127.0.0.1:26379;
 --- guard
 --- refuses
-sentinel
+no name of a primary
 
 
 
@@ -256,7 +256,7 @@ evolu_auth_zone zone=evolu:1m;
 evolu_auth_redis http://127.0.0.1:6379;
 --- guard
 --- refuses
-"redis://" nor "unix:"
+none of "redis://"
 
 
 

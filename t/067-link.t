@@ -390,7 +390,7 @@ for my $name (sort keys %untracked) {
 
     is(scalar $nginx->logged(qr/\[warn\].*offers no invalidation/), 1,
        "$name: the log says it once");
-    is(scalar $nginx->logged(qr/is live, changes are not pushed/), 3,
+    is(scalar $nginx->logged(qr/is live at \S+, changes are not pushed/), 3,
        "$name: three links");
     $nginx->stop;
     $server->stop;

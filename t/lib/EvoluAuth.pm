@@ -55,6 +55,10 @@ my $patience = $ENV{TEST_NGINX_USE_VALGRIND}
                ? 'timeout=10s connect_timeout=10s'
                : 'timeout=2s connect_timeout=2s';
 
+# EVOLU_REDIS_SERVER=valkey-server tests with that
+
+my $SERVER = $ENV{EVOLU_REDIS_SERVER} || 'redis-server';
+
 my $owner = $$;
 my $dir = tempdir('evolu-XXXXXX', DIR => '/tmp');
 my $pepper = join('', map { sprintf('%02x', $_ * 7 % 256) } 1 .. 32);
@@ -171,7 +175,7 @@ sub start_redis {
     if ($pid == 0) {
         open(STDOUT, '>', "$dir/redis.log");
         open(STDERR, '>&', \*STDOUT);
-        exec('setpriv', '--pdeathsig', 'KILL', 'redis-server',
+        exec('setpriv', '--pdeathsig', 'KILL', $SERVER,
              '--port', '0', '--unixsocket', "$dir/redis.sock",
              '--unixsocketperm', '777', '--save', '', '--appendonly', 'no',
              '--dir', "$dir/run")

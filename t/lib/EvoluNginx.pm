@@ -368,6 +368,26 @@ sub launch {
 }
 
 
+# What "nginx -t" says of such a configuration
+
+sub tested {
+    my ($class, %is) = @_;
+    my $self = $class->make(%is);
+
+    $self->configure;
+
+    my $nginx = $ENV{TEST_NGINX_BINARY} || 'nginx';
+
+    local $ENV{PATH} = "$ENV{PATH}:/usr/sbin";
+
+    my @command = ($nginx, '-t', '-p', $self->{root}, '-c',
+                   "$self->{root}/nginx.conf", '-e', $self->{error_log});
+    my $said = `@command 2>&1`;
+
+    return $said;
+}
+
+
 # Waits for so many links to have become live since the start.
 
 sub linked {
@@ -767,17 +787,40 @@ sub start {
 }
 
 
+# The same, with a configuration file
+
+sub start_by {
+    my ($class, $conf, @options) = @_;
+    my $self = bless { path => "$EvoluNginx::dir/redis" . ++$number . '.sock',
+                       conf => $conf, options => \@options }, $class;
+
+    push @living, $self;
+
+    return $self->again;
+}
+
+
 # Runs it once more, empty
 
 sub again {
     my ($self) = @_;
+    my @conf = defined $self->{conf} ? $self->{conf} : ();
 
     unlink($self->{path});
 
-    $self->{pid} = EvoluNginx::spawn("$self->{path}.log", 'redis-server',
-        '--port', '0', '--unixsocket', $self->{path},
+    $self->{pid} = EvoluNginx::spawn("$self->{path}.log",
+        $ENV{EVOLU_REDIS_SERVER} || 'redis-server', @conf, '--port', '0', '--unixsocket', $self->{path},
         '--unixsocketperm', '777', '--save', '', '--appendonly', 'no',
         '--dir', $EvoluNginx::dir, @{ $self->{options} });
+
+    return $self->reconnect;
+}
+
+
+# A failover ends all connections.
+
+sub reconnect {
+    my ($self) = @_;
 
     EvoluNginx::awaited('redis', sub {
         $self->{socket} = IO::Socket::UNIX->new(Peer => $self->{path})
