@@ -40,7 +40,8 @@ layers=(evolu_bytes evolu_bucket evolu_version evolu_address
         ngx_http_evolu_auth_redis_command ngx_http_evolu_auth_redis_connect
         ngx_http_evolu_auth_redis_reply ngx_http_evolu_auth_redis_tls
         ngx_http_evolu_auth_store+ngx_http_evolu_auth_flight\
-+ngx_http_evolu_auth_answer ngx_http_evolu_auth_known
++ngx_http_evolu_auth_answer+ngx_http_evolu_auth_preload
+        ngx_http_evolu_auth_known
         ngx_http_evolu_auth_conf_read ngx_http_evolu_auth_conf_redis
         ngx_http_evolu_auth_conf+ngx_http_evolu_auth_spelling
         ngx_http_evolu_auth_ctx ngx_http_evolu_auth_credential

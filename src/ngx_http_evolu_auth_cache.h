@@ -36,6 +36,7 @@ typedef struct {
     ngx_msec_t           fresh;
     ngx_msec_t           stale;        /* 0: never serve stale */
     ngx_msec_t           negative;
+    ngx_uint_t           preload;      /* 1: read all records once */
 
     /* of peppers, prefix, database and global keys: what the records of this
        configuration mean; entries of another one are not seen */
@@ -135,6 +136,16 @@ void ngx_http_evolu_auth_cache_expire(ngx_http_evolu_auth_cache_t *cache);
  */
 void ngx_http_evolu_auth_cache_epoch(ngx_http_evolu_auth_cache_t *cache,
     evolu_bytes_t epoch);
+
+/*
+ * 1 when the zone was preloaded, now or in an earlier cycle, else 0.  done: it
+ * has been by now.
+ */
+ngx_uint_t ngx_http_evolu_auth_cache_preloaded(
+    ngx_http_evolu_auth_cache_t *cache, ngx_uint_t done);
+
+/* 1 when what is put from now on takes the place of other records. */
+ngx_uint_t ngx_http_evolu_auth_cache_full(ngx_http_evolu_auth_cache_t *cache);
 
 /* Claims a slot for this worker; forgets those of dead ones. */
 void ngx_http_evolu_auth_cache_join(ngx_http_evolu_auth_cache_t *cache);

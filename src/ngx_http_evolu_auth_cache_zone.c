@@ -8,7 +8,10 @@
 
 
 #define NGX_HTTP_EVOLU_AUTH_CACHE_MAGIC      0x65766c61
-#define NGX_HTTP_EVOLU_AUTH_CACHE_VERSION    1
+#define NGX_HTTP_EVOLU_AUTH_CACHE_VERSION    2
+
+/* a part of the records' share that is kept free when a zone is preloaded */
+#define NGX_HTTP_EVOLU_AUTH_CACHE_SPARE      16
 
 /* one bucket for so many bytes of the zone, and never fewer than */
 #define NGX_HTTP_EVOLU_AUTH_CACHE_BUCKET     512
@@ -186,6 +189,43 @@ ngx_http_evolu_auth_cache_repair(ngx_http_evolu_auth_cache_sh_t *sh)
     }
 
     ngx_http_evolu_auth_cache_end(sh);
+}
+
+
+ngx_uint_t
+ngx_http_evolu_auth_cache_preloaded(ngx_http_evolu_auth_cache_t *cache,
+    ngx_uint_t done)
+{
+    ngx_uint_t                       preloaded;
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    sh = ngx_http_evolu_auth_cache_lock(cache);
+
+    sh->preloaded |= done;
+    preloaded = sh->preloaded;
+
+    ngx_http_evolu_auth_cache_unlock(cache);
+
+    return preloaded;
+}
+
+
+ngx_uint_t
+ngx_http_evolu_auth_cache_full(ngx_http_evolu_auth_cache_t *cache)
+{
+    ngx_uint_t                         full;
+    ngx_http_evolu_auth_cache_sh_t    *sh;
+    ngx_http_evolu_auth_cache_list_t  *list;
+
+    sh = ngx_http_evolu_auth_cache_lock(cache);
+
+    list = &sh->lists[NGX_HTTP_EVOLU_AUTH_CACHE_RECORDS];
+    full = (list->bytes + list->limit / NGX_HTTP_EVOLU_AUTH_CACHE_SPARE
+            >= list->limit);
+
+    ngx_http_evolu_auth_cache_unlock(cache);
+
+    return full;
 }
 
 

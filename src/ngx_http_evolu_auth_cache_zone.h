@@ -89,6 +89,7 @@ typedef struct {
     ngx_uint_t                         covered;
     ngx_msec_t                         covered_until;
     ngx_msec_t                         last_good;
+    ngx_uint_t                         preloaded;
 
     /* 1 while lists and counts are changed, see _repair() */
     ngx_uint_t                         busy;

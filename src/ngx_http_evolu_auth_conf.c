@@ -581,6 +581,13 @@ ngx_http_evolu_auth_conf_finish(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (mcf->cache->preload && mcf->redis == NULL) {
+        ngx_http_evolu_auth_conf_error(cf, &mcf->on_place,
+                          "\"preload\" of \"evolu_auth_zone\" needs "
+                          "\"evolu_auth_redis\"");
+        return NGX_ERROR;
+    }
+
     if (ngx_http_evolu_auth_fingerprint(cf, mcf) != NGX_OK
         || ngx_http_evolu_auth_finish_headers(cf, mcf) != NGX_OK
         || ngx_http_evolu_auth_finish_names(cf, mcf) != NGX_OK)

@@ -79,6 +79,8 @@ static char *ngx_http_evolu_auth_redis_text(ngx_conf_t *cf,
     ngx_http_evolu_auth_redis_args_t *a, ngx_str_t *text, size_t offset);
 static char *ngx_http_evolu_auth_redis_verify(ngx_conf_t *cf,
     ngx_http_evolu_auth_redis_args_t *a, ngx_str_t *text, size_t offset);
+static ngx_int_t ngx_http_evolu_auth_redis_match(ngx_conf_t *cf,
+    ngx_http_evolu_auth_redis_conf_t *conf);
 static char *ngx_http_evolu_auth_redis_tls(ngx_conf_t *cf,
     ngx_http_evolu_auth_redis_args_t *a);
 #if (NGX_SSL)
@@ -211,6 +213,10 @@ ngx_http_evolu_auth_redis_set(ngx_conf_t *cf,
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "evolu_auth: the URL names a user; name its "
                            "password's file with \"password_file=PATH\"");
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_evolu_auth_redis_match(cf, rcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -551,6 +557,39 @@ ngx_http_evolu_auth_redis_verify(ngx_conf_t *cf,
     }
 
     return "write \"on\" or \"off\"";
+}
+
+
+/* The prefix as a pattern of SCAN, where some characters are not themselves. */
+
+static ngx_int_t
+ngx_http_evolu_auth_redis_match(ngx_conf_t *cf,
+    ngx_http_evolu_auth_redis_conf_t *conf)
+{
+    size_t   i;
+    u_char  *p;
+
+    p = ngx_pnalloc(cf->pool, 2 * conf->prefix.len + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    conf->match.data = p;
+
+    for (i = 0; i < conf->prefix.len; i++) {
+
+        if (ngx_strchr("*?[]\\^-", conf->prefix.data[i]) != NULL) {
+            *p++ = '\\';
+        }
+
+        *p++ = conf->prefix.data[i];
+    }
+
+    *p++ = '*';
+
+    conf->match.len = p - conf->match.data;
+
+    return NGX_OK;
 }
 
 

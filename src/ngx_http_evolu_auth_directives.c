@@ -206,6 +206,11 @@ ngx_http_evolu_auth_zone_param(ngx_conf_t *cf,
         return ngx_http_evolu_auth_zone_name(cf, param, name, size);
     }
 
+    if (ngx_strcmp(param->data, "preload") == 0) {
+        cache->preload = 1;
+        return NGX_CONF_OK;
+    }
+
     s = *param;
 
     if (ngx_strncmp(s.data, "fresh=", 6) == 0) {

@@ -6,6 +6,7 @@
 
 #include "ngx_http_evolu_auth_answer.h"
 #include "ngx_http_evolu_auth_flight.h"
+#include "ngx_http_evolu_auth_preload.h"
 
 
 static void ngx_http_evolu_auth_flight_arm(
@@ -189,6 +190,11 @@ ngx_http_evolu_auth_flight_answered(void *data,
 
     flight = data;
     flight->sent = 0;
+
+    if (flight->preload) {
+        flight->preload = 0;
+        ngx_http_evolu_auth_preload_answered(flight->store);
+    }
 
     if (flight->shadow) {
 

@@ -35,6 +35,7 @@ struct ngx_http_evolu_auth_flight_s {
     unsigned                            sent:1;
     unsigned                            again:1;    /* sent a second time */
     unsigned                            shadow:1;   /* a record of the file */
+    unsigned                            preload:1;
     unsigned                            big:1;      /* a reply over a limit */
     unsigned                            tracked:1;  /* the link, when sent */
     size_t                              len;

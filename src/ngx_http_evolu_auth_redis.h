@@ -22,6 +22,9 @@
 /* of prefix=, in bytes */
 #define NGX_HTTP_EVOLU_AUTH_PREFIX_MAX    64
 
+/* keys that one READ_KEYS asks for, more or less */
+#define NGX_HTTP_EVOLU_AUTH_KEYS          128
+
 #define NGX_HTTP_EVOLU_AUTH_HEARTBEAT     1000           /* milliseconds */
 #define NGX_HTTP_EVOLU_AUTH_SILENCE       2000
 #define NGX_HTTP_EVOLU_AUTH_BACKOFF_MIN   50
@@ -54,6 +57,7 @@ typedef struct {
     evolu_secret_t      *password;        /* NULL: none */
     evolu_secret_t      *sentinel_password;
     ngx_str_t            prefix;
+    ngx_str_t            match;           /* pattern of keys with the prefix */
     ngx_uint_t           db;
     ngx_uint_t           pending;         /* waiting requests of a worker */
     ngx_msec_t           timeout;         /* of one lookup */
@@ -82,7 +86,8 @@ typedef enum {
 
 typedef enum {
     NGX_HTTP_EVOLU_AUTH_READ_HASH = 0,    /* HGETALL */
-    NGX_HTTP_EVOLU_AUTH_READ_SET          /* SMEMBERS */
+    NGX_HTTP_EVOLU_AUTH_READ_SET,         /* SMEMBERS */
+    NGX_HTTP_EVOLU_AUTH_READ_KEYS         /* SCAN */
 } ngx_http_evolu_auth_read_e;
 
 
@@ -98,7 +103,8 @@ typedef enum {
 
 /*
  * The answer to one read.  READ_OK: for a hash n fields, for a set n names
- * with empty values; valid during the call only.  Called exactly once for each
+ * with empty values, for keys the next cursor and the names of keys, prefix
+ * and all, in the same form; valid during the call only.  Called exactly once for each
  * read that was accepted, but for reads that were abandoned by
  * ngx_http_evolu_auth_redis_close().
  */
@@ -152,7 +158,8 @@ ngx_uint_t ngx_http_evolu_auth_redis_tracked(
     ngx_http_evolu_auth_redis_t *redis);
 
 /*
- * Reads a locator.  While LIVE the command is written at once (all reads of
+ * Reads a locator; READ_KEYS: some of the store's keys, from a cursor on that
+ * stands in the place of the locator ("0": the first).  While LIVE the command is written at once (all reads of
  * one event-loop turn in one write).  NGX_OK: handler will be called, never
  * from within this call.  NGX_DECLINED: not live.  NGX_ERROR: out of memory.
  */

@@ -7,6 +7,9 @@
 #include "ngx_http_evolu_auth_redis_link.h"
 
 
+static ngx_uint_t ngx_http_evolu_auth_redis_words(
+    ngx_http_evolu_auth_redis_t *redis, ngx_http_evolu_auth_read_e kind,
+    evolu_bytes_t locator, evolu_bytes_t *words);
 static ngx_int_t ngx_http_evolu_auth_redis_ask(
     ngx_http_evolu_auth_redis_t *redis);
 static ngx_int_t ngx_http_evolu_auth_redis_auth(
@@ -25,7 +28,8 @@ ngx_http_evolu_auth_redis_read(ngx_http_evolu_auth_redis_t *redis,
     ngx_http_evolu_auth_read_pt handler, void *data)
 {
     ngx_int_t                       rc;
-    evolu_bytes_t                   words[2];
+    ngx_uint_t                      n;
+    evolu_bytes_t                   words[NGX_HTTP_EVOLU_AUTH_WORDS_MAX];
     ngx_http_evolu_auth_command_t  *node;
 
     if (redis->state != NGX_HTTP_EVOLU_AUTH_LINK_LIVE
@@ -34,17 +38,11 @@ ngx_http_evolu_auth_redis_read(ngx_http_evolu_auth_redis_t *redis,
         return NGX_DECLINED;
     }
 
-    ngx_memcpy(redis->key + redis->conf->prefix.len, locator.data,
-               locator.len);
-
-    words[0] = (kind == NGX_HTTP_EVOLU_AUTH_READ_HASH)
-               ? evolu_literal("HGETALL") : evolu_literal("SMEMBERS");
-    words[1].data = redis->key;
-    words[1].len = redis->conf->prefix.len + locator.len;
+    n = ngx_http_evolu_auth_redis_words(redis, kind, locator, words);
 
     rc = ngx_http_evolu_auth_redis_send(redis,
                                         NGX_HTTP_EVOLU_AUTH_COMMAND_READ,
-                                        2, words);
+                                        n, words);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -57,6 +55,36 @@ ngx_http_evolu_auth_redis_read(ngx_http_evolu_auth_redis_t *redis,
     node->data = data;
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_evolu_auth_redis_words(ngx_http_evolu_auth_redis_t *redis,
+    ngx_http_evolu_auth_read_e kind, evolu_bytes_t locator,
+    evolu_bytes_t *words)
+{
+    ngx_http_evolu_auth_redis_conf_t  *conf;
+
+    conf = redis->conf;
+
+    if (kind == NGX_HTTP_EVOLU_AUTH_READ_KEYS) {
+        words[0] = evolu_literal("SCAN");
+        words[1] = locator;
+        words[2] = evolu_literal("MATCH");
+        words[3] = ngx_http_evolu_auth_bytes(&conf->match);
+        words[4] = evolu_literal("COUNT");
+        words[5] = evolu_literal(ngx_value(NGX_HTTP_EVOLU_AUTH_KEYS));
+        return 6;
+    }
+
+    ngx_memcpy(redis->key + conf->prefix.len, locator.data, locator.len);
+
+    words[0] = (kind == NGX_HTTP_EVOLU_AUTH_READ_HASH)
+               ? evolu_literal("HGETALL") : evolu_literal("SMEMBERS");
+    words[1].data = redis->key;
+    words[1].len = conf->prefix.len + locator.len;
+
+    return 2;
 }
 
 

@@ -330,7 +330,9 @@ ngx_http_evolu_auth_redis_on_read(ngx_http_evolu_auth_redis_t *redis,
         return ngx_http_evolu_auth_redis_on_error(redis, node, reply);
     }
 
-    rc = ngx_http_evolu_auth_resp_fields(reply, node->kind, &fields, &n);
+    rc = (node->kind == NGX_HTTP_EVOLU_AUTH_READ_KEYS)
+         ? ngx_http_evolu_auth_resp_keys(reply, &fields, &n)
+         : ngx_http_evolu_auth_resp_fields(reply, node->kind, &fields, &n);
 
     if (rc == NGX_DECLINED) {
         node->handler(node->data, NGX_HTTP_EVOLU_AUTH_READ_VOID, NULL, 0);

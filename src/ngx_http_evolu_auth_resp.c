@@ -14,6 +14,9 @@ static void *ngx_http_evolu_auth_resp_array(const redisReadTask *task,
     size_t elements);
 static ngx_int_t ngx_http_evolu_auth_resp_broken(
     ngx_http_evolu_auth_resp_t *resp);
+static ngx_int_t ngx_http_evolu_auth_resp_take(redisReply **e,
+    size_t elements, size_t step, size_t empty, evolu_field_t **fields,
+    ngx_uint_t *n);
 static ngx_int_t ngx_http_evolu_auth_resp_append(
     ngx_http_evolu_auth_resp_t *resp, const char *data, size_t len);
 
@@ -340,9 +343,8 @@ ngx_int_t
 ngx_http_evolu_auth_resp_fields(redisReply *reply,
     ngx_http_evolu_auth_read_e kind, evolu_field_t **fields, ngx_uint_t *n)
 {
-    size_t          i, step;
-    redisReply    **e;
-    evolu_field_t  *field;
+    size_t        i, step;
+    redisReply  **e;
 
     step = (kind == NGX_HTTP_EVOLU_AUTH_READ_HASH) ? 2 : 1;
 
@@ -366,7 +368,63 @@ ngx_http_evolu_auth_resp_fields(redisReply *reply,
         return NGX_DECLINED;
     }
 
-    *n = reply->elements / step;
+    return ngx_http_evolu_auth_resp_take(e, reply->elements / step, step, 0,
+                                         fields, n);
+}
+
+
+ngx_int_t
+ngx_http_evolu_auth_resp_keys(redisReply *reply, evolu_field_t **fields,
+    ngx_uint_t *n)
+{
+    size_t       i;
+    ngx_int_t    rc;
+    redisReply  *cursor, *keys;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) {
+        return NGX_DECLINED;
+    }
+
+    cursor = reply->element[0];
+    keys = reply->element[1];
+
+    if (cursor->type != REDIS_REPLY_STRING || keys->type != REDIS_REPLY_ARRAY)
+    {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < keys->elements; i++) {
+        if (keys->element[i]->type != REDIS_REPLY_STRING) {
+            return NGX_DECLINED;
+        }
+    }
+
+    rc = ngx_http_evolu_auth_resp_take(keys->element, keys->elements, 1, 1,
+                                       fields, n);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    (*fields)[0].name.data = (u_char *) cursor->str;
+    (*fields)[0].name.len = cursor->len;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Makes fields of elements, each of step strings, after so many that are left
+ * empty.
+ */
+
+static ngx_int_t
+ngx_http_evolu_auth_resp_take(redisReply **e, size_t elements, size_t step,
+    size_t empty, evolu_field_t **fields, ngx_uint_t *n)
+{
+    size_t          i;
+    evolu_field_t  *field;
+
+    *n = empty + elements;
     *fields = NULL;
 
     if (*n == 0) {
@@ -378,7 +436,10 @@ ngx_http_evolu_auth_resp_fields(redisReply *reply,
         return NGX_ERROR;
     }
 
-    for (i = 0; i < *n; i++, e += step) {
+    *fields = field;
+    field += empty;
+
+    for (i = 0; i < elements; i++, e += step) {
         field[i].name.data = (u_char *) e[0]->str;
         field[i].name.len = e[0]->len;
 
@@ -387,8 +448,6 @@ ngx_http_evolu_auth_resp_fields(redisReply *reply,
             field[i].value.len = e[1]->len;
         }
     }
-
-    *fields = field;
 
     return NGX_OK;
 }

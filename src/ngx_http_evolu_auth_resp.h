@@ -91,5 +91,9 @@ ngx_uint_t ngx_http_evolu_auth_resp_is(redisReply *reply, const char *text);
 ngx_int_t ngx_http_evolu_auth_resp_fields(redisReply *reply,
     ngx_http_evolu_auth_read_e kind, evolu_field_t **fields, ngx_uint_t *n);
 
+/* The same of the reply to SCAN: its cursor, then the keys, as names. */
+ngx_int_t ngx_http_evolu_auth_resp_keys(redisReply *reply,
+    evolu_field_t **fields, ngx_uint_t *n);
+
 
 #endif /* _NGX_HTTP_EVOLU_AUTH_RESP_H_INCLUDED_ */

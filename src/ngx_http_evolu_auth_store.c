@@ -6,6 +6,7 @@
 
 #include "ngx_http_evolu_auth_answer.h"
 #include "ngx_http_evolu_auth_flight.h"
+#include "ngx_http_evolu_auth_preload.h"
 
 
 #define NGX_HTTP_EVOLU_AUTH_SHADOWS    16  /* records of the file that are
@@ -42,6 +43,7 @@ ngx_http_evolu_auth_store_open(ngx_http_evolu_auth_store_t *store,
     store->waiting = 0;
     store->shadow = 0;
     store->log = cycle->log;
+    ngx_memzero(&store->preload, sizeof(ngx_http_evolu_auth_preload_t));
     store->redis = NULL;
     store->open = 1;
 
@@ -85,6 +87,8 @@ ngx_http_evolu_auth_store_close(ngx_http_evolu_auth_store_t *store)
     }
 
     store->open = 0;
+
+    ngx_http_evolu_auth_preload_end(store);
 
     if (store->redis != NULL) {
         ngx_http_evolu_auth_redis_close(store->redis);
@@ -309,6 +313,8 @@ ngx_http_evolu_auth_store_beat(void *data, ngx_uint_t tracked,
             ngx_http_evolu_auth_flight_destroy(flight);
         }
     }
+
+    ngx_http_evolu_auth_preload_begin(store);
 
     if (ngx_worker == 0 && !store->shadow_logged) {
         ngx_http_evolu_auth_store_look_for_shadows(store);

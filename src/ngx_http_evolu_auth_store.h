@@ -21,6 +21,23 @@
 #define NGX_HTTP_EVOLU_AUTH_NAMES_MAX  64
 
 
+/* of a cursor of SCAN, in digits */
+#define NGX_HTTP_EVOLU_AUTH_CURSOR_MAX  20
+
+
+/* reading all records once */
+
+typedef struct {
+    ngx_event_t                        timer;
+    ngx_uint_t                         reads;    /* not answered yet */
+    ngx_uint_t                         records;  /* answered */
+    size_t                             cursor_len;
+    u_char                             cursor[NGX_HTTP_EVOLU_AUTH_CURSOR_MAX];
+    unsigned                           running:1;
+    unsigned                           over:1;
+} ngx_http_evolu_auth_preload_t;
+
+
 /* one a worker and configuration */
 
 typedef struct {
@@ -36,6 +53,7 @@ typedef struct {
     ngx_uint_t                         waiting;  /* requests */
     size_t                             shadow;   /* next record of the file to
                                                     be looked for in Redis */
+    ngx_http_evolu_auth_preload_t      preload;
     time_t                             void_logged;
     ngx_log_t                         *log;
     unsigned                           open:1;

@@ -220,13 +220,14 @@ fresh
 
 
 
-=== TEST 24: preload, of a later version
+=== TEST 24: preload without Redis
 --- stores
 evolu_auth_zone zone=evolu:1m preload;
-evolu_auth_redis $TEST_NGINX_REDIS;
+evolu_auth_key_file $TEST_NGINX_EVOLU_DIR/keys;
+evolu_auth_pepper p1 $TEST_NGINX_EVOLU_DIR/p1;
 --- guard
 --- refuses
-preload
+"preload" of "evolu_auth_zone" needs "evolu_auth_redis"
 
 
 

@@ -1,0 +1,30 @@
+
+/*
+ * Copyright (C) Evolu Auth Authors
+ *
+ * Preloading: all records of the store are read once into a zone that is new,
+ * a few at a time, so that a restart does not meet cold misses.
+ */
+
+
+#ifndef _NGX_HTTP_EVOLU_AUTH_PRELOAD_H_INCLUDED_
+#define _NGX_HTTP_EVOLU_AUTH_PRELOAD_H_INCLUDED_
+
+
+#include "ngx_http_evolu_auth_store.h"
+
+
+/*
+ * Begins, where that is configured, not under way and not done; by the first
+ * worker alone.  Called at each heartbeat: what a lost link ended begins again.
+ */
+void ngx_http_evolu_auth_preload_begin(ngx_http_evolu_auth_store_t *store);
+
+/* A read of a flight that preloads was answered, well or not. */
+void ngx_http_evolu_auth_preload_answered(ngx_http_evolu_auth_store_t *store);
+
+/* Ends with the worker. */
+void ngx_http_evolu_auth_preload_end(ngx_http_evolu_auth_store_t *store);
+
+
+#endif /* _NGX_HTTP_EVOLU_AUTH_PRELOAD_H_INCLUDED_ */
