@@ -122,6 +122,7 @@ setup-build:
 
 setup-test: | setup-build
 	@scripts/setup.sh test
+	@scripts/promtool.sh > /dev/null
 
 .PHONY: setup-build
 

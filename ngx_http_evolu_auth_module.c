@@ -10,6 +10,7 @@
 #include "ngx_http_evolu_auth_directives.h"
 #include "ngx_http_evolu_auth_handler.h"
 #include "ngx_http_evolu_auth_reply.h"
+#include "ngx_http_evolu_auth_status.h"
 #include "ngx_http_evolu_auth_variables.h"
 #include "ngx_http_evolu_auth_whoami.h"
 
@@ -155,6 +156,13 @@ static ngx_command_t  ngx_http_evolu_auth_commands[] = {
     { ngx_string("evolu_auth_failure_limit"),
       NGX_HTTP_EVOLU_AUTH_ANYWHERE|NGX_CONF_TAKE12,
       ngx_http_evolu_auth_set_failure_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("evolu_auth_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_evolu_auth_set_status,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },

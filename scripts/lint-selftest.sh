@@ -214,6 +214,14 @@ fresh; echo 'int ngx_modules, ngx_module_names, ngx_module_order, evolu_x;' \
     | gcc -shared -fPIC -x c -o "$BUILD/ngx_http_evolu_auth_module.so" -
 expect exports 'exports evolu_x'
 
+seed="a page that was changed, and not made again"
+fresh; sed -i 's/<title>/<title>The /' src/ngx_http_evolu_auth_status_page.html
+expect page 'run scripts/page.sh'
+
+seed="a link that is reset for a new reason"
+fresh; sed -i 's/"can.t send"/"of no use"/' src/ngx_http_evolu_auth_redis.c
+expect losses 'ngx_http_evolu_auth_redis.c:[0-9]+: "of no use" has no kind'
+
 seed="a finding of cppcheck"
 fresh; few
 printf 'int f(void);\nint\nf(void)\n{\n    int a[2];\n\n    a[2] = 0;\n%s' \

@@ -33,12 +33,14 @@ layers=(evolu_bytes evolu_bucket evolu_version evolu_address
         evolu_digest evolu_locator evolu_target evolu_record evolu_keyfile
         evolu_verdict evolu_url
         ngx_http_evolu_auth ngx_http_evolu_auth_failures
+        ngx_http_evolu_auth_counters
         ngx_http_evolu_auth_cache+ngx_http_evolu_auth_cache_zone
-        ngx_http_evolu_auth_cache_cover
+        ngx_http_evolu_auth_cache_cover ngx_http_evolu_auth_cache_stat
         ngx_http_evolu_auth_redis+ngx_http_evolu_auth_redis_link\
 +ngx_http_evolu_auth_resp
         ngx_http_evolu_auth_redis_command ngx_http_evolu_auth_redis_connect
         ngx_http_evolu_auth_redis_reply ngx_http_evolu_auth_redis_tls
+        ngx_http_evolu_auth_redis_loss
         ngx_http_evolu_auth_store+ngx_http_evolu_auth_flight\
 +ngx_http_evolu_auth_answer+ngx_http_evolu_auth_preload
         ngx_http_evolu_auth_known
@@ -49,6 +51,8 @@ layers=(evolu_bytes evolu_bucket evolu_version evolu_address
         ngx_http_evolu_auth_judge ngx_http_evolu_auth_audit
         ngx_http_evolu_auth_directives
         ngx_http_evolu_auth_variables ngx_http_evolu_auth_whoami
+        ngx_http_evolu_auth_metrics ngx_http_evolu_auth_status_page
+        ngx_http_evolu_auth_status_print ngx_http_evolu_auth_status
         ngx_http_evolu_auth_handler ngx_http_evolu_auth_module)
 
 # What the order above does not say: neighbours that must not know each other.
@@ -58,6 +62,7 @@ apart=" ngx_http_evolu_auth_redis:ngx_http_evolu_auth_cache
         ngx_http_evolu_auth_redis_reply:ngx_http_evolu_auth_cache
         ngx_http_evolu_auth_redis_connect:ngx_http_evolu_auth_cache
         ngx_http_evolu_auth_redis_tls:ngx_http_evolu_auth_cache
+        ngx_http_evolu_auth_redis_loss:ngx_http_evolu_auth_cache
         ngx_http_evolu_auth_headers:ngx_http_evolu_auth_store
         ngx_http_evolu_auth_credential:ngx_http_evolu_auth_store "
 
@@ -371,6 +376,39 @@ check_exports()
 }
 
 
+# The status page is what its source says.
+
+check_page()
+{
+    scripts/page.sh print \
+        | cmp -s - src/ngx_http_evolu_auth_status_page.c \
+        || echo "src/ngx_http_evolu_auth_status_page.c: run scripts/page.sh"
+}
+
+
+# Every reason that a link is reset for has its kind, for the metrics.
+
+check_losses()
+{
+    perl -0777 -ne '
+        BEGIN {
+            local @ARGV = ("src/ngx_http_evolu_auth_redis_loss.c");
+
+            @begins = <> =~ /^ +\{ "([^"]+)", NGX_HTTP_EVOLU_AUTH_LOSS/gm;
+        }
+
+        while (/redis_(?:reset|refused)\(redis,([^;]*)\);/g) {
+            my $line = 1 + (substr($_, 0, $-[0]) =~ tr/\n//);
+
+            for my $reason ($1 =~ /"([^"]+)"/g) {
+                print "$ARGV:$line: \"$reason\" has no kind\n"
+                    if !grep { index($reason, $_) == 0 } @begins;
+            }
+        }
+    ' src/ngx_http_evolu_auth_redis*.c
+}
+
+
 check_cppcheck()
 {
     cppcheck --quiet --std=c11 --language=c --inline-suppr -j2 \
@@ -400,7 +438,7 @@ check_scripts()
 
 
 all=(text comments functions words includes config scripts gcc clang symbols
-     exports cppcheck)
+     exports page losses cppcheck)
 
 if [ $# -ne 0 ]; then
     selected=("$@")

@@ -105,6 +105,13 @@ ngx_http_evolu_auth_answer_decode(ngx_http_evolu_auth_store_t *store,
     }
 
     if (size == 0) {
+
+        if (n > 0 && kind == NGX_HTTP_EVOLU_AUTH_READ_SET) {
+            ngx_http_evolu_auth_answer_void(store, locator,
+                                            "it holds over 64 names, or one "
+                                            "that no instance has", NULL);
+        }
+
         return NGX_HTTP_EVOLU_AUTH_VALUE_NONE;
     }
 
@@ -140,7 +147,9 @@ ngx_http_evolu_auth_answer_record(ngx_http_evolu_auth_store_t *store,
     }
 
     if (report.fault != EVOLU_FAULT_NONE) {
-        ngx_http_evolu_auth_answer_void(store, name, &report);
+        ngx_http_evolu_auth_answer_void(store, name,
+                                        evolu_fault_text(report.fault),
+                                        &report);
     }
 
     return (record != NULL) ? record->size : 0;
@@ -219,11 +228,12 @@ ngx_http_evolu_auth_answer_move(ngx_http_evolu_auth_answer_t *answer, void *to)
 
 void
 ngx_http_evolu_auth_answer_void(ngx_http_evolu_auth_store_t *store,
-    evolu_bytes_t name, evolu_record_report_t *report)
+    evolu_bytes_t name, const char *why, evolu_record_report_t *report)
 {
-    u_char      *p, *q, locator[4 * EVOLU_LOCATOR_MAX];
-    u_char       field[4 * NGX_HTTP_EVOLU_AUTH_FIELD_MAX];
-    const char  *why;
+    u_char  *p, *q, locator[4 * EVOLU_LOCATOR_MAX];
+    u_char   field[4 * NGX_HTTP_EVOLU_AUTH_FIELD_MAX];
+
+    ngx_http_evolu_auth_count(&store->cache->tally, invalid);
 
     if (store->void_logged == ngx_time()) {
         return;
@@ -231,12 +241,17 @@ ngx_http_evolu_auth_answer_void(ngx_http_evolu_auth_store_t *store,
 
     store->void_logged = ngx_time();
 
+    /* a token's digest is not for logs */
+
+    if (name.len > 6 && ngx_strncmp(name.data, "token:", 6) == 0) {
+        while (name.data[name.len - 1] != ':') {
+            name.len--;
+        }
+    }
+
     p = ngx_http_evolu_auth_answer_escape(locator, name);
 
     if (report == NULL || report->void_entries == 0) {
-        why = (report == NULL) ? "the reply to it is over the limits"
-                               : evolu_fault_text(report->fault);
-
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "evolu_auth: record \"%*s\" is void: %s",
                       (size_t) (p - locator), locator, why);
@@ -251,8 +266,7 @@ ngx_http_evolu_auth_answer_void(ngx_http_evolu_auth_store_t *store,
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "evolu_auth: record \"%*s\" has %ud void entries: first "
                   "\"%*s\": %s", (size_t) (p - locator), locator,
-                  report->void_entries, (size_t) (q - field), field,
-                  evolu_fault_text(report->fault));
+                  report->void_entries, (size_t) (q - field), field, why);
 }
 
 

@@ -42,11 +42,11 @@ void ngx_http_evolu_auth_answer_move(ngx_http_evolu_auth_answer_t *answer,
     void *to);
 
 /*
- * Logs, at most once a second, that a record is void or has void entries;
- * report NULL: the reply was over a limit.
+ * Counts a record that is void, and why, or has void entries, by report (NULL:
+ * none), and logs it, at most one a second.
  */
 void ngx_http_evolu_auth_answer_void(ngx_http_evolu_auth_store_t *store,
-    evolu_bytes_t name, evolu_record_report_t *report);
+    evolu_bytes_t name, const char *why, evolu_record_report_t *report);
 
 /* Writes a text for the log, at most four bytes for one; returns its end. */
 u_char *ngx_http_evolu_auth_answer_escape(u_char *p, evolu_bytes_t text);

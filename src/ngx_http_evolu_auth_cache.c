@@ -24,6 +24,8 @@ ngx_http_evolu_auth_cache_init_zone(ngx_shm_zone_t *zone, void *old)
     cache = zone->data;
     before = old;
 
+    cache->slot = NGX_CONF_UNSET_UINT;
+
     if (before != NULL) {
         cache->shpool = before->shpool;
 

@@ -2,9 +2,10 @@
 /*
  * Copyright (C) Evolu Auth Authors
  *
- * The shared zone: records by locator, what is known of the store's life, and
- * the worker slots.  Owns the lock; no pointer into the zone leaves its files:
- * this one, cache_zone (memory) and cache_cover (epoch and slots).
+ * The shared zone: records by locator, what is known of the store's life, the
+ * worker slots and their counters.  Owns the lock; no pointer into the zone
+ * leaves its files but the one to where a worker counts: this one, cache_zone
+ * (memory), cache_cover (epoch and slots) and cache_stat (numbers).
  *
  * All times are ngx_current_msec (monotonic, the same clock in all workers of
  * a machine), compared by signed difference.
@@ -15,7 +16,7 @@
 #define _NGX_HTTP_EVOLU_AUTH_CACHE_H_INCLUDED_
 
 
-#include "ngx_http_evolu_auth.h"
+#include "ngx_http_evolu_auth_counters.h"
 
 
 /* a slot or the store is believed this long after an answered heartbeat */
@@ -33,6 +34,7 @@ typedef struct {
     void                *sh;           /* the header in the zone */
     ngx_slab_pool_t     *shpool;
     ngx_uint_t           slot;         /* of this worker, see _join() */
+    ngx_http_evolu_auth_tally_t  tally;  /* where this worker counts */
     ngx_msec_t           fresh;
     ngx_msec_t           stale;        /* 0: never serve stale */
     ngx_msec_t           negative;
@@ -58,6 +60,26 @@ typedef enum {
     NGX_HTTP_EVOLU_AUTH_VALUE_NAMES       /* a token's set: names, each with
                                              a leading length byte */
 } ngx_http_evolu_auth_value_e;
+
+
+/* the two lists of the zone */
+
+#define NGX_HTTP_EVOLU_AUTH_CACHE_RECORDS    0
+#define NGX_HTTP_EVOLU_AUTH_CACHE_NEGATIVES  1
+#define NGX_HTTP_EVOLU_AUTH_CACHE_LISTS      2
+
+
+/* the zone in numbers; all of them are words, to be told by their offset */
+
+typedef struct {
+    ngx_http_evolu_auth_counters_t  counters;    /* over all workers */
+    ngx_atomic_uint_t    links[NGX_HTTP_EVOLU_AUTH_LINKS];  /* by state */
+    ngx_atomic_uint_t    tracked;                /* links */
+    ngx_atomic_uint_t    waiting;                /* requests */
+    ngx_atomic_uint_t    entries[NGX_HTTP_EVOLU_AUTH_CACHE_LISTS];
+    ngx_atomic_uint_t    evictions[NGX_HTTP_EVOLU_AUTH_CACHE_LISTS];
+    ngx_atomic_uint_t    bytes[2];               /* used, free */
+} ngx_http_evolu_auth_cache_stat_t;
 
 
 /* what must be noted before a read is sent, and shown when it is put */
@@ -167,6 +189,20 @@ void ngx_http_evolu_auth_cache_uncover(ngx_http_evolu_auth_cache_t *cache);
 /* 1 while some worker's tracked link covers the zone. */
 ngx_uint_t ngx_http_evolu_auth_cache_covered(
     ngx_http_evolu_auth_cache_t *cache);
+
+/* Notes the state of this worker's link, and how many requests wait for it. */
+void ngx_http_evolu_auth_cache_link(ngx_http_evolu_auth_cache_t *cache,
+    ngx_uint_t state);
+void ngx_http_evolu_auth_cache_waiting(ngx_http_evolu_auth_cache_t *cache,
+    ngx_uint_t n);
+
+/*
+ * Fills *stat: counters summed over all workers there ever were, links and
+ * waiting requests of those that live, and the zone's own numbers.  Asks the
+ * system for each worker whether it lives; holds the lock but for a moment.
+ */
+void ngx_http_evolu_auth_cache_stat(ngx_http_evolu_auth_cache_t *cache,
+    ngx_http_evolu_auth_cache_stat_t *stat);
 
 
 #endif /* _NGX_HTTP_EVOLU_AUTH_CACHE_H_INCLUDED_ */

@@ -30,11 +30,13 @@ ngx_http_evolu_auth_cache_join(ngx_http_evolu_auth_cache_t *cache)
 
         if (ngx_http_evolu_auth_cache_claim(cache, i)) {
             cache->slot = i;
+            ngx_http_evolu_auth_cache_tally(cache);
             return;
         }
     }
 
     cache->slot = NGX_CONF_UNSET_UINT;
+    ngx_http_evolu_auth_cache_tally(cache);
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "evolu_auth_zone \"%V\" has no slot left for this worker: "
@@ -80,6 +82,8 @@ ngx_http_evolu_auth_cache_claim(ngx_http_evolu_auth_cache_t *cache,
     {
         slot->tracked = 0;
         slot->anchored = 0;
+        slot->link = 0;
+        slot->waiting = 0;
         slot->beat = ngx_current_msec;
         slot->pid = ngx_pid;
         claimed = 1;
@@ -103,6 +107,11 @@ ngx_http_evolu_auth_cache_leave(ngx_http_evolu_auth_cache_t *cache)
         return;
     }
 
+    /* what it counts from here on is not another worker's business */
+
+    cache->slot = NGX_CONF_UNSET_UINT;
+    ngx_http_evolu_auth_cache_tally(cache);
+
     sh = ngx_http_evolu_auth_cache_lock(cache);
 
     /*
@@ -119,8 +128,6 @@ ngx_http_evolu_auth_cache_leave(ngx_http_evolu_auth_cache_t *cache)
     slot->pid = 0;
 
     ngx_http_evolu_auth_cache_unlock(cache);
-
-    cache->slot = NGX_CONF_UNSET_UINT;
 }
 
 
@@ -219,6 +226,8 @@ ngx_http_evolu_auth_cache_epoch(ngx_http_evolu_auth_cache_t *cache,
 
     if (sh->epoch_known && sh->epoch != hash) {
         sh->generation++;
+        ngx_http_evolu_auth_count(&cache->tally,
+                         invalidations[NGX_HTTP_EVOLU_AUTH_INVALIDATION_EPOCH]);
     }
 
     sh->epoch = hash;
@@ -283,8 +292,23 @@ ngx_http_evolu_auth_cache_lose(ngx_http_evolu_auth_cache_sh_t *sh,
     ngx_http_evolu_auth_cache_survey(sh);
 
     if (!sh->covered) {
-        ngx_http_evolu_auth_cache_advance(sh);
+        ngx_http_evolu_auth_cache_gap(sh);
     }
+}
+
+
+void
+ngx_http_evolu_auth_cache_gap(ngx_http_evolu_auth_cache_sh_t *sh)
+{
+    ngx_http_evolu_auth_counters_t  *counters;
+
+    counters = &sh->counters;
+
+    (void) ngx_atomic_fetch_add(
+        &counters->invalidations[NGX_HTTP_EVOLU_AUTH_INVALIDATION_LINK_LOSS],
+        1);
+
+    ngx_http_evolu_auth_cache_advance(sh);
 }
 
 

@@ -11,11 +11,14 @@
 #define NGX_HTTP_EVOLU_AUTH_CACHE_VERSION    2
 
 /* a part of the records' share that is kept free when a zone is preloaded */
-#define NGX_HTTP_EVOLU_AUTH_CACHE_SPARE      16
+#define NGX_HTTP_EVOLU_AUTH_CACHE_UNFILLED   16
 
 /* one bucket for so many bytes of the zone, and never fewer than */
 #define NGX_HTTP_EVOLU_AUTH_CACHE_BUCKET     512
 #define NGX_HTTP_EVOLU_AUTH_CACHE_BUCKETS    32
+
+/* a zone with fewer pages for entries has none to spare for counters */
+#define NGX_HTTP_EVOLU_AUTH_CACHE_SPARE      32
 
 /*
  * What one put may evict to get room, and one more for so many bytes, as what
@@ -55,7 +58,7 @@ static const uint32_t  ngx_http_evolu_auth_cache_layout[6] = {
 ngx_int_t
 ngx_http_evolu_auth_cache_create(ngx_http_evolu_auth_cache_t *cache)
 {
-    size_t                             len, room, negatives;
+    size_t                             len, size, room, negatives;
     ngx_str_t                         *name;
     ngx_uint_t                         i, n;
     ngx_slab_pool_t                   *shpool;
@@ -88,6 +91,15 @@ ngx_http_evolu_auth_cache_create(ngx_http_evolu_auth_cache_t *cache)
 
     ngx_sprintf(shpool->log_ctx, " in evolu_auth_zone \"%V\"%Z", name);
 
+    if (shpool->pfree >= NGX_HTTP_EVOLU_AUTH_CACHE_SPARE) {
+        size = NGX_HTTP_EVOLU_AUTH_CACHE_SLOTS * sizeof(void *);
+
+        sh->blocks = ngx_slab_calloc(shpool, size);
+        if (sh->blocks == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
     room = shpool->pfree * ngx_pagesize;
     negatives = ngx_max(room / 8, ngx_pagesize);
 
@@ -111,6 +123,7 @@ ngx_http_evolu_auth_cache_create(ngx_http_evolu_auth_cache_t *cache)
 
     shpool->data = sh;
     cache->sh = sh;
+    ngx_http_evolu_auth_cache_tally(cache);
 
     return NGX_OK;
 }
@@ -132,6 +145,7 @@ ngx_http_evolu_auth_cache_reuse(ngx_http_evolu_auth_cache_t *cache, void *sh)
     }
 
     cache->sh = sh;
+    ngx_http_evolu_auth_cache_tally(cache);
 
     return NGX_OK;
 }
@@ -153,7 +167,7 @@ ngx_http_evolu_auth_cache_lock(ngx_http_evolu_auth_cache_t *cache)
     if (sh->covered
         && (ngx_msec_int_t) (ngx_current_msec - sh->covered_until) >= 0)
     {
-        ngx_http_evolu_auth_cache_advance(sh);
+        ngx_http_evolu_auth_cache_gap(sh);
     }
 
     return sh;
@@ -220,7 +234,7 @@ ngx_http_evolu_auth_cache_full(ngx_http_evolu_auth_cache_t *cache)
     sh = ngx_http_evolu_auth_cache_lock(cache);
 
     list = &sh->lists[NGX_HTTP_EVOLU_AUTH_CACHE_RECORDS];
-    full = (list->bytes + list->limit / NGX_HTTP_EVOLU_AUTH_CACHE_SPARE
+    full = (list->bytes + list->limit / NGX_HTTP_EVOLU_AUTH_CACHE_UNFILLED
             >= list->limit);
 
     ngx_http_evolu_auth_cache_unlock(cache);
@@ -330,6 +344,32 @@ ngx_http_evolu_auth_cache_allocate(ngx_http_evolu_auth_cache_t *cache,
 }
 
 
+/* What a block takes is taken from the share of the records. */
+
+ngx_http_evolu_auth_counters_t *
+ngx_http_evolu_auth_cache_block(ngx_http_evolu_auth_cache_t *cache)
+{
+    void                            *block;
+    size_t                           size;
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    sh = cache->sh;
+    size = sizeof(ngx_http_evolu_auth_counters_t);
+
+    block = ngx_http_evolu_auth_cache_allocate(cache,
+                                      NGX_HTTP_EVOLU_AUTH_CACHE_RECORDS, size);
+    if (block == NULL) {
+        return NULL;
+    }
+
+    sh->lists[NGX_HTTP_EVOLU_AUTH_CACHE_RECORDS].limit -=
+                                     ngx_http_evolu_auth_cache_charge(size);
+    ngx_memzero(block, size);
+
+    return block;
+}
+
+
 /* Second chance: the oldest, unless it was used since it was looked at. */
 
 static ngx_uint_t
@@ -372,6 +412,7 @@ ngx_http_evolu_auth_cache_evict(ngx_http_evolu_auth_cache_t *cache,
     }
 
     ngx_http_evolu_auth_cache_remove(cache, link);
+    list->evictions++;
 
     return 1;
 }

@@ -3,8 +3,8 @@
  * Copyright (C) Evolu Auth Authors
  *
  * The inside of the shared zone: its structures, and what cache.c (records),
- * cache_zone.c (memory) and cache_cover.c (coverage) are to each other.  No
- * other file includes this one.
+ * cache_zone.c (memory), cache_cover.c (coverage) and cache_stat.c (numbers)
+ * are to each other.  No other file includes this one.
  */
 
 
@@ -18,10 +18,6 @@
 
 
 #define NGX_HTTP_EVOLU_AUTH_CACHE_SLOTS      256
-
-#define NGX_HTTP_EVOLU_AUTH_CACHE_RECORDS    0
-#define NGX_HTTP_EVOLU_AUTH_CACHE_NEGATIVES  1
-#define NGX_HTTP_EVOLU_AUTH_CACHE_LISTS      2
 
 #define NGX_HTTP_EVOLU_AUTH_CACHE_TRACKED    0x01
 #define NGX_HTTP_EVOLU_AUTH_CACHE_USED       0x02
@@ -59,6 +55,7 @@ typedef struct {
     size_t                             bytes;
     size_t                             limit;
     ngx_uint_t                         entries;
+    ngx_uint_t                         evictions;
 } ngx_http_evolu_auth_cache_list_t;
 
 
@@ -72,6 +69,9 @@ typedef struct {
     ngx_pid_t                          pid;          /* 0: free */
     u_char                             tracked;
     u_char                             anchored;
+    u_char                             link;         /* its state, and one;
+                                                        0: none */
+    uint32_t                           waiting;      /* requests */
     ngx_msec_t                         since;        /* covers without a gap */
     ngx_msec_t                         beat;
 } ngx_http_evolu_auth_cache_slot_t;
@@ -99,6 +99,11 @@ typedef struct {
     ngx_http_evolu_auth_cache_slot_t
         slots[NGX_HTTP_EVOLU_AUTH_CACHE_SLOTS];
 
+    ngx_http_evolu_auth_counters_t     counters;     /* of those without a
+                                                        block */
+    ngx_http_evolu_auth_counters_t   **blocks;       /* by slot, NULL: no room
+                                                        for them */
+
     ngx_uint_t                         nbuckets;     /* a power of two */
     ngx_http_evolu_auth_cache_bucket_t buckets[];
 } ngx_http_evolu_auth_cache_sh_t;
@@ -122,6 +127,9 @@ ngx_http_evolu_auth_cache_sh_t *ngx_http_evolu_auth_cache_lock(
     ngx_http_evolu_auth_cache_t *cache);
 
 void ngx_http_evolu_auth_cache_unlock(ngx_http_evolu_auth_cache_t *cache);
+
+/* Where this worker counts, by its slot; takes the lock itself. */
+void ngx_http_evolu_auth_cache_tally(ngx_http_evolu_auth_cache_t *cache);
 
 /* The hash of a locator or an epoch, with the zone's key; needs no lock. */
 uint64_t ngx_http_evolu_auth_cache_hash(ngx_http_evolu_auth_cache_t *cache,
@@ -153,6 +161,13 @@ ngx_uint_t ngx_http_evolu_auth_cache_of(ngx_http_evolu_auth_cache_node_t *node,
 ngx_http_evolu_auth_cache_node_t *ngx_http_evolu_auth_cache_allocate(
     ngx_http_evolu_auth_cache_t *cache, ngx_uint_t list, size_t size);
 
+/*
+ * Memory of a block of counters, zeroed, which is never given back; records
+ * make room for it.  NULL: there is no room.
+ */
+ngx_http_evolu_auth_counters_t *ngx_http_evolu_auth_cache_block(
+    ngx_http_evolu_auth_cache_t *cache);
+
 /* Puts a node that was fully written into its bucket and its list. */
 void ngx_http_evolu_auth_cache_insert(ngx_http_evolu_auth_cache_sh_t *sh,
     ngx_http_evolu_auth_cache_node_t *node);
@@ -169,6 +184,9 @@ void *ngx_http_evolu_auth_cache_value(ngx_http_evolu_auth_cache_node_t *node);
 
 /* Where the value stands in a node with a locator of len bytes. */
 size_t ngx_http_evolu_auth_cache_offset(size_t len);
+
+/* Nobody covers any more: a new generation, counted. */
+void ngx_http_evolu_auth_cache_gap(ngx_http_evolu_auth_cache_sh_t *sh);
 
 /* A new generation: whoever covers now covers all of it. */
 void ngx_http_evolu_auth_cache_advance(ngx_http_evolu_auth_cache_sh_t *sh);

@@ -370,6 +370,7 @@ ngx_http_evolu_auth_create_loc_conf(ngx_conf_t *cf)
     conf->enable = NGX_CONF_UNSET_UINT;
     conf->modes = NGX_CONF_UNSET_UINT;
     conf->format = NGX_CONF_UNSET_UINT;
+    conf->status = NGX_CONF_UNSET_UINT;
     conf->token_index = NGX_CONF_UNSET;
     conf->hide = NGX_CONF_UNSET;
     conf->preflight = NGX_CONF_UNSET;
@@ -400,6 +401,7 @@ ngx_http_evolu_auth_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               EVOLU_MODE_LIVE|EVOLU_MODE_TEST);
     ngx_conf_merge_uint_value(conf->format, prev->format,
                               NGX_HTTP_EVOLU_AUTH_FORMAT_EVOLU);
+    ngx_conf_merge_uint_value(conf->status, prev->status, 0);
     ngx_conf_merge_value(conf->token_index, prev->token_index, 0);
     ngx_conf_merge_value(conf->hide, prev->hide, 1);
     ngx_conf_merge_value(conf->preflight, prev->preflight, 0);
@@ -559,6 +561,13 @@ ngx_http_evolu_auth_conf_finish(ngx_conf_t *cf)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_evolu_auth_module);
 
     if (ngx_http_evolu_auth_spelling_finish(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->cache == NULL && mcf->status_place.line != 0) {
+        ngx_http_evolu_auth_conf_error(cf, &mcf->status_place,
+                          "\"evolu_auth_status\" needs a zone; add "
+                          "\"evolu_auth_zone zone=NAME:SIZE\" to http");
         return NGX_ERROR;
     }
 

@@ -136,6 +136,7 @@ typedef struct {
     ngx_str_t                          file_name;
     ngx_http_evolu_auth_place_t        file_place;
     ngx_http_evolu_auth_place_t        on_place; /* first evolu_auth in force */
+    ngx_http_evolu_auth_place_t        status_place; /* first status */
 
     ngx_array_t                        sources;  /* of ngx_http_evolu_auth_
                                                     source_t *, in force */
@@ -164,6 +165,8 @@ typedef struct {
     ngx_uint_t                         scopes;   /* evolu_auth_scope */
     ngx_uint_t                         modes;
     ngx_uint_t                         format;
+    ngx_uint_t                         status;   /* evolu_auth_status: its
+                                                    format */
     ngx_flag_t                         token_index;
     ngx_flag_t                         hide;
     ngx_flag_t                         preflight;

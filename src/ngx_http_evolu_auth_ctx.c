@@ -7,7 +7,17 @@
 #include "ngx_http_evolu_auth_ctx.h"
 
 
+_Static_assert(NGX_HTTP_EVOLU_AUTH_RESULT_UNAVAILABLE
+               == NGX_HTTP_EVOLU_AUTH_RESULTS - 1
+               && NGX_HTTP_EVOLU_AUTH_FROM_FILE
+                  == NGX_HTTP_EVOLU_AUTH_FROMS - 1
+               && NGX_HTTP_EVOLU_AUTH_LINK_LIVE
+                  == NGX_HTTP_EVOLU_AUTH_LINKS - 1,
+               "counters have room for all values");
+
+
 static void ngx_http_evolu_auth_ctx_cleanup(void *data);
+static void ngx_http_evolu_auth_ctx_count(ngx_http_evolu_auth_ctx_t *ctx);
 
 
 ngx_http_evolu_auth_ctx_t *
@@ -66,6 +76,7 @@ ngx_http_evolu_auth_ctx_need(ngx_http_request_t *r)
     ngx_memzero(ctx, size);
 
     ctx->found = (ngx_http_evolu_auth_found_t *) (ctx + 1);
+    ctx->tally = mcf->enabled ? &mcf->cache->tally : NULL;
 
     cln->handler = ngx_http_evolu_auth_ctx_cleanup;
     ngx_http_set_ctx(r, ctx, ngx_http_evolu_auth_module);
@@ -75,8 +86,8 @@ ngx_http_evolu_auth_ctx_need(ngx_http_request_t *r)
 
 
 /*
- * Identity alone: the cleanup is how the context is found again.  A waiter is
- * released earlier, by the request's own cleanup.
+ * The cleanup is how the context is found again.  A waiter is released earlier,
+ * by the request's own cleanup.
  */
 
 static void
@@ -85,6 +96,44 @@ ngx_http_evolu_auth_ctx_cleanup(void *data)
     ngx_http_evolu_auth_ctx_t  *ctx = data;
 
     ngx_http_evolu_auth_store_release(&ctx->waiter);
+
+    if (ctx->tally != NULL) {
+        ngx_http_evolu_auth_ctx_count(ctx);
+    }
+}
+
+
+/*
+ * Each request once, when it ends, wherever it was redirected to: by its last
+ * verdict, as the variables show it to the access log.
+ */
+
+static void
+ngx_http_evolu_auth_ctx_count(ngx_http_evolu_auth_ctx_t *ctx)
+{
+    ngx_http_evolu_auth_from_e    from;
+    ngx_http_evolu_auth_tally_t  *tally;
+
+    tally = ctx->tally;
+    from = ctx->from;
+
+    ngx_http_evolu_auth_count(tally, requests[ctx->result]);
+
+    if (ctx->result >= NGX_HTTP_EVOLU_AUTH_RESULT_DENIED) {
+        ngx_http_evolu_auth_count(tally, denied[ctx->verdict.reason]);
+
+        if (ctx->result == NGX_HTTP_EVOLU_AUTH_RESULT_UNAVAILABLE) {
+            /* the cache was looked into in vain, and nobody else answered */
+            from = NGX_HTTP_EVOLU_AUTH_FROM_MISS;
+        }
+
+    } else if (from == NGX_HTTP_EVOLU_AUTH_FROM_STALE
+               && ctx->result == NGX_HTTP_EVOLU_AUTH_RESULT_ALLOWED)
+    {
+        ngx_http_evolu_auth_count(tally, stale_served);
+    }
+
+    ngx_http_evolu_auth_count(tally, lookups[from]);
 }
 
 

@@ -70,6 +70,9 @@ typedef struct {
 
     ngx_list_part_t                 *injected;   /* headers of ours in the
                                                     request's list */
+    ngx_http_evolu_auth_tally_t     *tally;      /* counts what became of it;
+                                                    NULL: it is not judged
+                                                    anywhere */
 
     /* the refusal that the access phase gave, 0: none */
     ngx_uint_t                       refusal;    /* status */

@@ -233,11 +233,18 @@ ngx_http_evolu_auth_flight_answered(void *data,
         flight->big = 1;
         ngx_http_evolu_auth_answer_void(flight->store,
                                   ngx_http_evolu_auth_flight_locator(flight),
-                                  NULL);
+                                  "the reply to it is over the limits", NULL);
         ngx_http_evolu_auth_flight_read(flight, NULL, 0);
         return;
 
-    default:
+    case NGX_HTTP_EVOLU_AUTH_READ_VOID:
+        ngx_http_evolu_auth_answer_void(flight->store,
+                                  ngx_http_evolu_auth_flight_locator(flight),
+                                  "it is of another type", NULL);
+        ngx_http_evolu_auth_flight_read(flight, NULL, 0);
+        break;
+
+    default: /* NGX_HTTP_EVOLU_AUTH_READ_OK */
         ngx_http_evolu_auth_flight_read(flight, fields, n);
         break;
     }
@@ -350,7 +357,11 @@ ngx_http_evolu_auth_flight_settle(ngx_http_evolu_auth_flight_t *flight,
         waiter = ngx_queue_data(q, ngx_http_evolu_auth_waiter_t, queue);
 
         ngx_queue_remove(q);
-        flight->store->waiting--;
+        ngx_http_evolu_auth_store_waiting(flight->store,
+                                          flight->store->waiting - 1);
+        ngx_http_evolu_auth_count_wait(&flight->store->cache->tally,
+                                       ngx_http_evolu_auth_clock()
+                                       - waiter->since);
 
         if (value != NULL) {
             value->references++;

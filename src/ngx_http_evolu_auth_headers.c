@@ -182,6 +182,10 @@ ngx_http_evolu_auth_headers_walk(ngx_http_request_t *r,
 
         ngx_http_evolu_auth_headers_forget(r, h);
 
+        if (walk->take) {
+            ngx_http_evolu_auth_count(&mcf->cache->tally, stripped);
+        }
+
         if (ngx_http_evolu_auth_headers_unlink(r, &at) != NGX_OK) {
             return NGX_ERROR;
         }

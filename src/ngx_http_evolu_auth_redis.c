@@ -393,6 +393,8 @@ ngx_http_evolu_auth_redis_broken(ngx_http_evolu_auth_redis_t *redis,
                           "evolu_auth: redis link to %V begins again: a reply "
                           "is over the limits", &redis->conf->text);
 
+            redis->events.ended(redis->events.data,
+                                NGX_HTTP_EVOLU_AUTH_LOSS_LIMIT);
             ngx_http_evolu_auth_redis_lose(redis, 0,
                                            NGX_HTTP_EVOLU_AUTH_READ_TOO_BIG);
             return;
@@ -458,6 +460,11 @@ ngx_http_evolu_auth_redis_reset(ngx_http_evolu_auth_redis_t *redis,
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, err,
                       "evolu_auth: redis link to %V lost: %s", url, reason);
+    }
+
+    if (!redis->over) {
+        redis->events.ended(redis->events.data,
+                            ngx_http_evolu_auth_redis_loss(reason));
     }
 
     ngx_http_evolu_auth_redis_lose(redis,
@@ -534,6 +541,8 @@ ngx_http_evolu_auth_redis_lose(ngx_http_evolu_auth_redis_t *redis,
     {
         redis->events.lost(redis->events.data);
     }
+
+    redis->events.moved(redis->events.data);
 
     ngx_queue_init(&lost);
     ngx_queue_add(&lost, &redis->commands);

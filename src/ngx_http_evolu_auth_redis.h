@@ -12,7 +12,7 @@
 #define _NGX_HTTP_EVOLU_AUTH_REDIS_H_INCLUDED_
 
 
-#include "ngx_http_evolu_auth.h"
+#include "ngx_http_evolu_auth_counters.h"
 
 
 /* input that is not a whole reply yet, or one reply: at most this */
@@ -132,6 +132,13 @@ typedef struct {
 
     /* anything may have changed (null push) */
     void               (*flushed)(void *data);
+
+    /* a connection or an attempt at one ended, and another will follow */
+    void               (*ended)(void *data, ngx_http_evolu_auth_loss_e why);
+
+    /* the state is DOWN or CONNECTING now, see _state(); lost and beat tell of
+       the other two */
+    void               (*moved)(void *data);
 } ngx_http_evolu_auth_redis_events_t;
 
 

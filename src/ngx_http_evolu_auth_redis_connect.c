@@ -31,16 +31,17 @@ ngx_http_evolu_auth_redis_connect(ngx_http_evolu_auth_redis_t *redis)
     endpoint = conf->endpoints.elts;
 
     redis->state = NGX_HTTP_EVOLU_AUTH_LINK_CONNECTING;
+    redis->events.moved(redis->events.data);
     redis->attempts++;
 
     ngx_http_evolu_auth_redis_arm(redis, conf->connect_timeout,
                                   ngx_http_evolu_auth_redis_late);
 
-    if (redis->moved) {
+    if (redis->redirected) {
 
         /* when that fails, the next attempt begins at the beginning */
 
-        redis->moved = 0;
+        redis->redirected = 0;
         ngx_http_evolu_auth_redis_approach_named(redis);
         return;
     }

@@ -99,7 +99,7 @@ struct ngx_http_evolu_auth_redis_s {
     u_char                              *key;       /* the prefix, and room
                                                        for a locator */
     unsigned                             asking:1;      /* a sentinel */
-    unsigned                             moved:1;       /* named comes next */
+    unsigned                             redirected:1;  /* named comes next */
     unsigned                             connected:1;
     unsigned                             plain:1;       /* RESP2 */
     unsigned                             proto3:1;
@@ -194,6 +194,9 @@ void ngx_http_evolu_auth_redis_greeted(ngx_http_evolu_auth_redis_t *redis);
 /* Resets for what the system, or TLS, said last of the connection. */
 void ngx_http_evolu_auth_redis_failed(ngx_http_evolu_auth_redis_t *redis,
     const char *what);
+
+/* The kind of a reason that _reset() was given. */
+ngx_http_evolu_auth_loss_e ngx_http_evolu_auth_redis_loss(const char *reason);
 
 /*
  * Ends the connection, logs why (once a loss), tells the owner and those who

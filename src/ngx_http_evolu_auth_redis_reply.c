@@ -397,8 +397,8 @@ ngx_http_evolu_auth_redis_on_error(ngx_http_evolu_auth_redis_t *redis,
 
         redis->events.flushed(redis->events.data);
 
-        redis->moved = (ngx_http_evolu_auth_redis_moved(redis, reply)
-                        == NGX_OK);
+        redis->redirected = (ngx_http_evolu_auth_redis_moved(redis, reply)
+                             == NGX_OK);
 
         ngx_http_evolu_auth_redis_refused(redis, "moved", reply);
         return NGX_ERROR;

@@ -42,8 +42,6 @@ static ngx_str_t *ngx_http_evolu_auth_reply_body(
     ngx_http_evolu_auth_ctx_t *ctx);
 static ngx_int_t ngx_http_evolu_auth_reply_retry_after(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx);
-static ngx_int_t ngx_http_evolu_auth_reply_add(ngx_http_request_t *r,
-    ngx_table_elt_t **known, char *name, ngx_str_t *value);
 
 
 static ngx_str_t  ngx_http_evolu_auth_no_store = ngx_string("no-store");
@@ -363,7 +361,7 @@ ngx_http_evolu_auth_reply_no_store(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_evolu_auth_reply_add(ngx_http_request_t *r, ngx_table_elt_t **known,
     char *name, ngx_str_t *value)
 {

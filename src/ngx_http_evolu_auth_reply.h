@@ -24,6 +24,13 @@ ngx_int_t ngx_http_evolu_auth_reply_refuse(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf,
     ngx_uint_t status);
 
+/*
+ * Adds a header to the response, name and value as they are; known: where
+ * r->headers_out points to it, or NULL.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_evolu_auth_reply_add(ngx_http_request_t *r,
+    ngx_table_elt_t **known, char *name, ngx_str_t *value);
+
 /* Adds "Cache-Control: no-store" to the response.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_http_evolu_auth_reply_no_store(ngx_http_request_t *r);
 

@@ -21,6 +21,9 @@ static void ngx_http_evolu_auth_store_beat(void *data, ngx_uint_t tracked,
 static void ngx_http_evolu_auth_store_changed(void *data,
     evolu_bytes_t locator);
 static void ngx_http_evolu_auth_store_flushed(void *data);
+static void ngx_http_evolu_auth_store_ended(void *data,
+    ngx_http_evolu_auth_loss_e why);
+static void ngx_http_evolu_auth_store_moved(void *data);
 static void ngx_http_evolu_auth_store_look_for_shadows(
     ngx_http_evolu_auth_store_t *store);
 
@@ -63,6 +66,8 @@ ngx_http_evolu_auth_store_open(ngx_http_evolu_auth_store_t *store,
     events.beat = ngx_http_evolu_auth_store_beat;
     events.changed = ngx_http_evolu_auth_store_changed;
     events.flushed = ngx_http_evolu_auth_store_flushed;
+    events.ended = ngx_http_evolu_auth_store_ended;
+    events.moved = ngx_http_evolu_auth_store_moved;
 
     store->redis = ngx_http_evolu_auth_redis_open(cycle->pool, store->conf,
                                                   &events, cycle->log);
@@ -70,6 +75,8 @@ ngx_http_evolu_auth_store_open(ngx_http_evolu_auth_store_t *store,
         store->open = 0;
         return NGX_ERROR;
     }
+
+    ngx_http_evolu_auth_store_moved(store);
 
     return NGX_OK;
 }
@@ -204,7 +211,8 @@ ngx_http_evolu_auth_store_release(ngx_http_evolu_auth_waiter_t *waiter)
     }
 
     ngx_queue_remove(&waiter->queue);
-    flight->store->waiting--;
+    ngx_http_evolu_auth_store_waiting(flight->store,
+                                      flight->store->waiting - 1);
 
     if (!ngx_queue_empty(&flight->waiters)) {
         return;
@@ -220,6 +228,16 @@ ngx_http_evolu_auth_store_release(ngx_http_evolu_auth_waiter_t *waiter)
     if (flight->timer.timer_set) {
         ngx_del_timer(&flight->timer);
     }
+}
+
+
+void
+ngx_http_evolu_auth_store_waiting(ngx_http_evolu_auth_store_t *store,
+    ngx_uint_t n)
+{
+    store->waiting = n;
+
+    ngx_http_evolu_auth_cache_waiting(store->cache, n);
 }
 
 
@@ -258,6 +276,7 @@ ngx_http_evolu_auth_store_lost(void *data)
 
     store = data;
 
+    ngx_http_evolu_auth_store_moved(store);
     ngx_http_evolu_auth_cache_uncover(store->cache);
 
     if (ngx_http_evolu_auth_redis_state(store->redis)
@@ -294,6 +313,7 @@ ngx_http_evolu_auth_store_beat(void *data, ngx_uint_t tracked,
 
     ngx_http_evolu_auth_cache_epoch(store->cache, epoch);
     ngx_http_evolu_auth_cache_beat(store->cache, tracked);
+    ngx_http_evolu_auth_store_moved(store);
 
     for (q = ngx_queue_head(&store->flights);
          q != ngx_queue_sentinel(&store->flights);
@@ -329,6 +349,9 @@ ngx_http_evolu_auth_store_changed(void *data, evolu_bytes_t locator)
 
     store = data;
 
+    ngx_http_evolu_auth_count(&store->cache->tally,
+                          invalidations[NGX_HTTP_EVOLU_AUTH_INVALIDATION_KEY]);
+
     ngx_http_evolu_auth_cache_drop(store->cache, locator);
 
     if (evolu_keyfile_find(store->file, locator) != NULL) {
@@ -344,7 +367,33 @@ ngx_http_evolu_auth_store_flushed(void *data)
 
     store = data;
 
+    ngx_http_evolu_auth_count(&store->cache->tally,
+                        invalidations[NGX_HTTP_EVOLU_AUTH_INVALIDATION_FLUSH]);
+
     ngx_http_evolu_auth_cache_expire(store->cache);
+}
+
+
+static void
+ngx_http_evolu_auth_store_ended(void *data, ngx_http_evolu_auth_loss_e why)
+{
+    ngx_http_evolu_auth_store_t  *store;
+
+    store = data;
+
+    ngx_http_evolu_auth_count(&store->cache->tally, losses[why]);
+}
+
+
+static void
+ngx_http_evolu_auth_store_moved(void *data)
+{
+    ngx_http_evolu_auth_store_t  *store;
+
+    store = data;
+
+    ngx_http_evolu_auth_cache_link(store->cache,
+                                ngx_http_evolu_auth_redis_state(store->redis));
 }
 
 
@@ -432,6 +481,9 @@ ngx_http_evolu_auth_store_enlist(ngx_http_evolu_auth_store_t *store,
             ngx_http_evolu_auth_flight_destroy(flight);
             return NGX_BUSY;
         }
+
+    } else {
+        ngx_http_evolu_auth_count(&store->cache->tally, joined);
     }
 
     if (!flight->timer.timer_set) {
@@ -447,10 +499,11 @@ ngx_http_evolu_auth_store_enlist(ngx_http_evolu_auth_store_t *store,
     waiter->request = r;
     waiter->store = store;
     waiter->begin = ngx_current_msec;
+    waiter->since = ngx_http_evolu_auth_clock();
     waiter->done = 0;
 
     ngx_queue_insert_tail(&flight->waiters, &waiter->queue);
-    store->waiting++;
+    ngx_http_evolu_auth_store_waiting(store, store->waiting + 1);
 
     return NGX_AGAIN;
 }

@@ -100,6 +100,9 @@ typedef struct {
     ngx_http_evolu_auth_store_t       *store;
     ngx_http_evolu_auth_answer_t       answer;
     ngx_msec_t                         begin;
+    uint64_t                           since;    /* the same, by
+                                                    ngx_http_evolu_auth_clock
+                                                    () */
     unsigned                           done:1;   /* answer is there */
 } ngx_http_evolu_auth_waiter_t;
 
@@ -137,6 +140,10 @@ void ngx_http_evolu_auth_store_lookup(ngx_http_evolu_auth_store_t *store,
  * the request's cleanup calls it, so that nothing wakes a request that ended.
  */
 void ngx_http_evolu_auth_store_release(ngx_http_evolu_auth_waiter_t *waiter);
+
+/* So many requests wait now. */
+void ngx_http_evolu_auth_store_waiting(ngx_http_evolu_auth_store_t *store,
+    ngx_uint_t n);
 
 /*
  * Remembers that a credential was verified against entries of a record, so

@@ -16,7 +16,9 @@
 
 #include "ngx_http_evolu_auth_cache.c"
 #include "ngx_http_evolu_auth_cache_cover.c"
+#include "ngx_http_evolu_auth_cache_stat.c"
 #include "ngx_http_evolu_auth_cache_zone.c"
+#include "ngx_http_evolu_auth_counters.c"
 
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -54,7 +56,7 @@ typedef struct {
     void               *header;          /* the first memory given out */
     void               *context;         /* the second */
     u_char             *blocks;
-    u_char             *fixed;           /* for the header */
+    u_char             *fixed;           /* for what is never given back */
 } slab_t;
 
 
@@ -134,11 +136,16 @@ ngx_shmtx_unlock(ngx_shmtx_t *mtx)
 static void *
 take_block(size_t size)
 {
-    ngx_uint_t  i;
+    u_char      *p;
+    ngx_uint_t   i;
 
     if (size > BLOCK) {
+        p = slab.fixed;
+        slab.fixed += ngx_align(size, 64);
+        assert_true(slab.fixed <= slab.blocks + BLOCK * BLOCKS + ROOM);
+
         shared->pool.pfree = BLOCK * BLOCKS / ngx_pagesize;
-        return slab.fixed;
+        return p;
     }
 
     for (i = 0; i < BLOCKS; i++) {
@@ -349,6 +356,16 @@ teardown(void **state)
     }
 
     assert_int_equal(sh->lists[0].bytes + sh->lists[1].bytes, 0);
+
+    if (sh->blocks != NULL) {
+        for (i = 0; i < NGX_HTTP_EVOLU_AUTH_CACHE_SLOTS; i++) {
+            if (sh->blocks[i] != NULL) {
+                ngx_slab_free_locked(&shared->pool, sh->blocks[i]);
+            }
+        }
+
+        ngx_slab_free_locked(&shared->pool, sh->blocks);
+    }
 
     ngx_slab_free_locked(&shared->pool, shared->pool.log_ctx);
     ngx_slab_free_locked(&shared->pool, sh);
@@ -1226,6 +1243,341 @@ test_join(void **state)
 }
 
 
+/* what a test reads of the zone's numbers */
+
+static ngx_http_evolu_auth_cache_stat_t *
+read_stat(void)
+{
+    static ngx_http_evolu_auth_cache_stat_t  stat;
+
+    ngx_http_evolu_auth_cache_stat(&workers[0], &stat);
+
+    return &stat;
+}
+
+
+static void
+test_counters(void **state)
+{
+    sh_t          *sh = zone_sh();
+    cache_t       *c = &workers[1];
+    ngx_uint_t     i;
+    ngx_atomic_t  *block;
+
+    (void) state;
+
+    /* a block for each worker, nobody else's */
+
+    for (i = 0; i < WORKERS; i++) {
+        assert_int_equal(workers[i].tally.shared, 0);
+        assert_ptr_equal(workers[i].tally.block, sh->blocks[i]);
+        assert_ptr_not_equal(workers[i].tally.block, sh->blocks[i ^ 1]);
+
+        ngx_http_evolu_auth_count(&workers[i].tally, joined);
+    }
+
+    assert_int_equal(sh->blocks[1]->joined, 1);
+    assert_int_equal(read_stat()->counters.joined, WORKERS);
+
+    /* a worker that ends counts elsewhere, and the next one goes on */
+
+    block = &c->tally.block->joined;
+    ngx_pid = pids[1];
+    ngx_http_evolu_auth_cache_leave(c);
+    assert_int_equal(c->tally.shared, 1);
+    ngx_http_evolu_auth_count(&c->tally, joined);
+    assert_int_equal(sh->counters.joined, 1);
+
+    start_worker(1);
+    assert_int_equal(c->slot, 1);
+    assert_ptr_equal(&c->tally.block->joined, block);
+    ngx_http_evolu_auth_count(&c->tally, joined);
+    assert_int_equal(*block, 2);
+    assert_int_equal(read_stat()->counters.joined, WORKERS + 2);
+
+    /* killed: its slot is taken over, and so is its block */
+
+    pass(COVER);
+    start_worker(2);
+    assert_int_equal(workers[2].slot, 0);
+    assert_int_equal(workers[2].tally.block->joined, 1);
+    assert_int_equal(read_stat()->counters.joined, WORKERS + 2);
+
+    /* no slot: among others */
+
+    for (i = 0; i < NGX_HTTP_EVOLU_AUTH_CACHE_SLOTS; i++) {
+        sh->slots[i].pid = getpid();
+    }
+
+    start_worker(3);
+    assert_int_equal(workers[3].slot, NGX_CONF_UNSET_UINT);
+    assert_int_equal(workers[3].tally.shared, 1);
+    ngx_http_evolu_auth_count(&workers[3].tally, joined);
+    assert_int_equal(read_stat()->counters.joined, WORKERS + 3);
+}
+
+
+/* Another configuration's workers go on where the zone was. */
+
+static void
+test_counters_reused(void **state)
+{
+    cache_t  *c = &workers[1];
+
+    (void) state;
+
+    ngx_http_evolu_auth_count(&workers[0].tally, joined);
+
+    memset(c, 0, sizeof(cache_t));
+    c->zone = &zone;
+    zone.data = c;
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, &workers[0]),
+                     NGX_OK);
+    assert_int_equal(c->tally.shared, 1);
+    assert_int_equal(c->slot, NGX_CONF_UNSET_UINT);
+
+    ngx_http_evolu_auth_count(&c->tally, joined);
+    start_worker(1);
+    assert_int_equal(c->tally.shared, 0);
+    ngx_http_evolu_auth_count(&c->tally, joined);
+
+    assert_int_equal(read_stat()->counters.joined, 3);
+}
+
+
+/* No memory for blocks: all share one. */
+
+static void
+test_counters_without_blocks(void **state)
+{
+    cache_t     *c = &workers[0];
+    ngx_uint_t   i, before;
+
+    (void) state;
+
+    /* none for the block of a fifth worker, however much is evicted */
+
+    for (i = 0; i < 100; i++) {
+        put_text(c, number_key("r", i), "value");
+    }
+
+    assert_null(zone_sh()->blocks[WORKERS]);
+    pids[1] = 0;
+    slab.refuse = 1000;
+    start_worker(1);
+    assert_int_equal(workers[1].slot, WORKERS);
+    assert_int_equal(workers[1].tally.shared, 1);
+    slab.refuse = 0;
+
+    /* there is now, if records go */
+
+    ngx_pid = pids[1];
+    ngx_http_evolu_auth_cache_leave(&workers[1]);
+    before = read_stat()->evictions[0];
+    slab.refuse = 3;
+    start_worker(1);
+    assert_int_equal(workers[1].slot, WORKERS);
+    assert_int_equal(workers[1].tally.shared, 0);
+    assert_int_equal(read_stat()->evictions[0], before + 3);
+}
+
+
+/* Those who share lose nothing, however many they are. */
+
+static void
+test_counters_atomic(void **state)
+{
+    pid_t                            pid[3];
+    ngx_uint_t                       i, n;
+    ngx_http_evolu_auth_tally_t      tally;
+    ngx_http_evolu_auth_counters_t  *counters;
+
+    (void) state;
+
+    counters = mmap(NULL, sizeof(ngx_http_evolu_auth_counters_t),
+                    PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(counters, MAP_FAILED);
+
+    tally.block = counters;
+    tally.shared = 1;
+
+    for (i = 0; i < 3; i++) {
+        pid[i] = fork();
+        assert_int_not_equal(pid[i], -1);
+
+        if (pid[i] == 0) {
+            ngx_http_evolu_auth_count(&tally, stripped);
+
+            for (n = 0; counters->stripped < 3 && n < 1000000; n++) {
+                sched_yield();
+            }
+
+            for (n = 0; n < 3000000; n++) {
+                ngx_http_evolu_auth_count(&tally, joined);
+            }
+
+            _exit(0);
+        }
+    }
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(waitpid(pid[i], NULL, 0), pid[i]);
+    }
+
+    assert_int_equal(counters->joined, 9000000);
+    munmap(counters, sizeof(ngx_http_evolu_auth_counters_t));
+}
+
+
+/* A zone of a few pages has none to spare. */
+
+static void
+test_counters_small(void **state)
+{
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    assert_null(zone_sh()->blocks);
+    assert_int_equal(c->slot, 0);
+    assert_int_equal(c->tally.shared, 1);
+
+    ngx_http_evolu_auth_count(&c->tally, joined);
+    ngx_http_evolu_auth_count(&workers[1].tally, joined);
+    assert_int_equal(read_stat()->counters.joined, 2);
+}
+
+
+static int
+setup_small(void **state)
+{
+    ngx_uint_t  i;
+
+    (void) state;
+
+    /* 32k, less what the allocator has for itself */
+
+    open_zone(7 * 4096);
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, NULL), NGX_OK);
+
+    for (i = 0; i < WORKERS; i++) {
+        workers[i].sh = workers[0].sh;
+        workers[i].shpool = workers[0].shpool;
+        start_worker(i);
+    }
+
+    return 0;
+}
+
+
+/* Links and waiting requests are those of workers that live. */
+
+static void
+test_gauges(void **state)
+{
+    ngx_http_evolu_auth_cache_stat_t  *stat;
+
+    (void) state;
+
+    ngx_http_evolu_auth_cache_link(&workers[0], 3);
+    ngx_http_evolu_auth_cache_link(&workers[1], 3);
+    ngx_http_evolu_auth_cache_link(&workers[2], 1);
+    ngx_http_evolu_auth_cache_waiting(&workers[0], 5);
+    ngx_http_evolu_auth_cache_waiting(&workers[1], 2);
+    beat(0, 1);
+
+    stat = read_stat();
+    assert_int_equal(stat->links[3] + stat->links[1], 0);
+    assert_int_equal(stat->waiting + stat->tracked, 0);
+
+    zone_sh()->slots[0].pid = getpid();
+    zone_sh()->slots[1].pid = getppid();
+
+    stat = read_stat();
+    assert_int_equal(stat->links[0], 0);
+    assert_int_equal(stat->links[1], 0);
+    assert_int_equal(stat->links[3], 2);
+    assert_int_equal(stat->tracked, 1);
+    assert_int_equal(stat->waiting, 7);
+
+    /* a worker that has just begun has no link of its forerunner's */
+
+    ngx_http_evolu_auth_cache_leave(&workers[0]);
+    start_worker(0);
+    zone_sh()->slots[0].pid = getpid();
+    assert_int_equal(read_stat()->links[3], 1);
+    assert_int_equal(read_stat()->waiting, 2);
+}
+
+
+static void
+test_invalidations(void **state)
+{
+    ngx_uint_t     i;
+    ngx_atomic_t  *n;
+
+    (void) state;
+
+    n = read_stat()->counters.invalidations;
+
+    /* the first link loses nothing */
+
+    for (i = 0; i < 5; i++) {
+        beat(0, 1);
+        beat(1, 1);
+        pass(1000);
+    }
+
+    read_stat();
+    assert_int_equal(n[NGX_HTTP_EVOLU_AUTH_INVALIDATION_LINK_LOSS], 0);
+
+    ngx_http_evolu_auth_cache_uncover(&workers[0]);
+    read_stat();
+    assert_int_equal(n[NGX_HTTP_EVOLU_AUTH_INVALIDATION_LINK_LOSS], 0);
+
+    ngx_http_evolu_auth_cache_uncover(&workers[1]);
+    read_stat();
+    assert_int_equal(n[NGX_HTTP_EVOLU_AUTH_INVALIDATION_LINK_LOSS], 1);
+
+    beat(0, 1);
+    pass(COVER);
+    read_stat();
+    assert_int_equal(n[NGX_HTTP_EVOLU_AUTH_INVALIDATION_LINK_LOSS], 2);
+
+    /* an epoch is new once, whoever reads it */
+
+    ngx_http_evolu_auth_cache_epoch(&workers[0], KEY("1"));
+    ngx_http_evolu_auth_cache_epoch(&workers[0], KEY("2"));
+    ngx_http_evolu_auth_cache_epoch(&workers[1], KEY("2"));
+    read_stat();
+    assert_int_equal(n[NGX_HTTP_EVOLU_AUTH_INVALIDATION_EPOCH], 1);
+}
+
+
+static void
+test_waits(void **state)
+{
+    ngx_uint_t                       i;
+    ngx_http_evolu_auth_tally_t     *tally = &workers[0].tally;
+    ngx_http_evolu_auth_counters_t  *counters;
+
+    (void) state;
+
+    for (i = 0; i < NGX_HTTP_EVOLU_AUTH_BUCKETS - 1; i++) {
+        ngx_http_evolu_auth_count_wait(tally, ngx_http_evolu_auth_bounds[i]);
+        ngx_http_evolu_auth_count_wait(tally,
+                                       ngx_http_evolu_auth_bounds[i] + 1);
+    }
+
+    ngx_http_evolu_auth_count_wait(tally, 0);
+    counters = &read_stat()->counters;
+    assert_int_equal(counters->waits[0], 2);
+    assert_int_equal(counters->waits[NGX_HTTP_EVOLU_AUTH_BUCKETS - 1], 1);
+    assert_int_equal(counters->waits[5], 2);
+    assert_int_equal(counters->waited, 2 * 1944350 + 13);
+}
+
+
 static void
 test_epoch(void **state)
 {
@@ -1807,6 +2159,17 @@ main(void)
         cmocka_unit_test_setup_teardown(test_handover, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
         cmocka_unit_test_setup_teardown(test_join, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counters, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counters_reused, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_counters_without_blocks, setup,
+                                        teardown),
+        cmocka_unit_test(test_counters_atomic),
+        cmocka_unit_test_setup_teardown(test_counters_small, setup_small,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_gauges, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_invalidations, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_waits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_epoch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_zone_reuse, setup, teardown),
         cmocka_unit_test(test_zone_too_small),
