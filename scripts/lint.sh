@@ -397,7 +397,7 @@ check_losses()
             @begins = <> =~ /^ +\{ "([^"]+)", NGX_HTTP_EVOLU_AUTH_LOSS/gm;
         }
 
-        while (/redis_(?:reset|refused)\(redis,([^;]*)\);/g) {
+        while (/redis_(?:reset|failed|refused)\(redis,([^;]*)\);/g) {
             my $line = 1 + (substr($_, 0, $-[0]) =~ tr/\n//);
 
             for my $reason ($1 =~ /"([^"]+)"/g) {

@@ -104,8 +104,8 @@ typedef enum {
 /*
  * The answer to one read.  READ_OK: for a hash n fields, for a set n names
  * with empty values, for keys the next cursor and the names of keys, prefix
- * and all, in the same form; valid during the call only.  Called exactly once for each
- * read that was accepted, but for reads that were abandoned by
+ * and all, in the same form; valid during the call only.  Called exactly once
+ * for each read that was accepted, but for reads that were abandoned by
  * ngx_http_evolu_auth_redis_close().
  */
 typedef void (*ngx_http_evolu_auth_read_pt)(void *data,
@@ -166,9 +166,10 @@ ngx_uint_t ngx_http_evolu_auth_redis_tracked(
 
 /*
  * Reads a locator; READ_KEYS: some of the store's keys, from a cursor on that
- * stands in the place of the locator ("0": the first).  While LIVE the command is written at once (all reads of
- * one event-loop turn in one write).  NGX_OK: handler will be called, never
- * from within this call.  NGX_DECLINED: not live.  NGX_ERROR: out of memory.
+ * stands in the place of the locator ("0": the first).  While LIVE the command
+ * is written at once (all reads of one event-loop turn in one write).  NGX_OK:
+ * handler will be called, never from within this call.  NGX_DECLINED: not live.
+ * NGX_ERROR: out of memory.
  */
 ngx_int_t ngx_http_evolu_auth_redis_read(ngx_http_evolu_auth_redis_t *redis,
     ngx_http_evolu_auth_read_e kind, evolu_bytes_t locator,

@@ -230,9 +230,8 @@ ngx_http_evolu_auth_redis_on_sentinel(ngx_http_evolu_auth_redis_t *redis,
     port.len = e[1]->len;
 
     if (ngx_http_evolu_auth_redis_name(redis, host, port) != NGX_OK) {
-        ngx_http_evolu_auth_redis_reset(redis, 0, "it names a host that can't "
-                                        "be resolved without a \"resolver\" "
-                                        "in http");
+        ngx_http_evolu_auth_redis_reset(redis, 0,
+                                  "it names a host, and http no resolver");
         return NGX_ERROR;
     }
 

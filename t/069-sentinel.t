@@ -161,11 +161,11 @@ sub url {
         ['one word', sub { array(bulk('127.0.0.1')) }, 'breaks the protocol'],
         ['no host', sub { array(bulk(''), bulk('1')) }, 'breaks the protocol'],
         ['no port', sub { array(bulk('127.0.0.1'), bulk('x')) },
-         q{can't be resolved without a "resolver"}],
+         'it names a host, and http no resolver'],
         ['a large port', sub { array(bulk('127.0.0.1'), bulk('65536')) },
-         q{can't be resolved without a "resolver"}],
+         'it names a host, and http no resolver'],
         ['a name', sub { array(bulk('primary.test'), bulk('6379')) },
-         q{can't be resolved without a "resolver"}])
+         'it names a host, and http no resolver'])
     {
         my ($name, $answer, $why) = @$case;
         my $odd = sentinel($answer);
