@@ -16,48 +16,79 @@
 #define EVOLU_SLUG_BYTE    0x01  /* A-Za-z0-9- */
 #define EVOLU_SECRET_BYTE  0x02  /* A-Za-z0-9-_ */
 #define EVOLU_SCHEME_BYTE   0x04  /* tchar of RFC 9110 5.6.2 */
+#define EVOLU_TOKEN_BYTE    0x08  /* all but space, tab and comma */
+#define EVOLU_OPAQUE_BYTE   0x10  /* all but control characters */
 
-#define A  (EVOLU_SLUG_BYTE|EVOLU_SECRET_BYTE|EVOLU_SCHEME_BYTE)
-#define U  (EVOLU_SECRET_BYTE|EVOLU_SCHEME_BYTE)
-#define T  (EVOLU_SCHEME_BYTE)
+#define C  (EVOLU_TOKEN_BYTE)
+#define S  (EVOLU_OPAQUE_BYTE)
+#define N  (EVOLU_TOKEN_BYTE|EVOLU_OPAQUE_BYTE)
+#define T  (N|EVOLU_SCHEME_BYTE)
+#define U  (T|EVOLU_SECRET_BYTE)
+#define A  (U|EVOLU_SLUG_BYTE)
 
 
 static evolu_bytes_t evolu_credential_trim_left(evolu_bytes_t text);
 static int evolu_credential_prefix(evolu_bytes_t text);
-static evolu_credential_status_t evolu_credential_campaign(evolu_bytes_t text,
-    evolu_mode_t mode, evolu_credential_t *c);
-static evolu_credential_status_t evolu_credential_opaque(evolu_bytes_t text,
+static evolu_credential_status_t evolu_credential_campaign(
     evolu_credential_t *c);
 static int evolu_credential_scheme(evolu_bytes_t value);
-static size_t evolu_credential_span(evolu_bytes_t text, unsigned kind);
+static int evolu_credential_all(evolu_bytes_t text, unsigned kind);
 
 
 static const unsigned char  evolu_credential_kinds[256] = {
 
-    /* 0x00 - 0x1f */
-    0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 0,
+    /* 0x00 - 0x1f; 0x09 is the tab */
+    C, C, C, C, C, C, C, C,  C, 0, C, C, C, C, C, C,
+    C, C, C, C, C, C, C, C,  C, C, C, C, C, C, C, C,
 
     /*  ! " # $ % & '        ( ) * + , - . / */
-    0, T, 0, T, T, T, T, T,  0, 0, T, T, 0, A, T, 0,
+    S, T, N, T, T, T, T, T,  N, N, T, T, S, A, T, N,
 
     /* 0 - 9, : ; < = > ? */
-    A, A, A, A, A, A, A, A,  A, A, 0, 0, 0, 0, 0, 0,
+    A, A, A, A, A, A, A, A,  A, A, N, N, N, N, N, N,
 
     /* @, A - Z, [ \ ] ^ _ */
-    0, A, A, A, A, A, A, A,  A, A, A, A, A, A, A, A,
-    A, A, A, A, A, A, A, A,  A, A, A, 0, 0, 0, T, U,
+    N, A, A, A, A, A, A, A,  A, A, A, A, A, A, A, A,
+    A, A, A, A, A, A, A, A,  A, A, A, N, N, N, T, U,
 
     /* `, a - z, { | } ~ DEL */
     T, A, A, A, A, A, A, A,  A, A, A, A, A, A, A, A,
-    A, A, A, A, A, A, A, A,  A, A, A, 0, T, 0, T, 0
+    A, A, A, A, A, A, A, A,  A, A, A, N, T, N, T, C,
 
-    /* 0x80 - 0xff: none */
+    /* 0x80 - 0xff */
+    N, N, N, N, N, N, N, N,  N, N, N, N, N, N, N, N,
+    N, N, N, N, N, N, N, N,  N, N, N, N, N, N, N, N,
+    N, N, N, N, N, N, N, N,  N, N, N, N, N, N, N, N,
+    N, N, N, N, N, N, N, N,  N, N, N, N, N, N, N, N,
+    N, N, N, N, N, N, N, N,  N, N, N, N, N, N, N, N,
+    N, N, N, N, N, N, N, N,  N, N, N, N, N, N, N, N,
+    N, N, N, N, N, N, N, N,  N, N, N, N, N, N, N, N,
+    N, N, N, N, N, N, N, N,  N, N, N, N, N, N, N, N
 };
 
 
 evolu_credential_status_t
 evolu_credential_parse(evolu_bytes_t text, evolu_credential_t *c)
+{
+    evolu_credential_t         split;
+    evolu_credential_status_t  status;
+
+    status = evolu_credential_split(text, &split);
+
+    if (status == EVOLU_CREDENTIAL_OK) {
+        status = evolu_credential_check(&split);
+    }
+
+    if (status == EVOLU_CREDENTIAL_OK) {
+        *c = split;
+    }
+
+    return status;
+}
+
+
+evolu_credential_status_t
+evolu_credential_split(evolu_bytes_t text, evolu_credential_t *c)
 {
     int  mode;
 
@@ -76,18 +107,47 @@ evolu_credential_parse(evolu_bytes_t text, evolu_credential_t *c)
 
     mode = evolu_credential_prefix(text);
 
+    c->text = text;
+
     if (mode != 0) {
-        return evolu_credential_campaign(text, mode, c);
+        c->mode = mode;
+        return evolu_credential_campaign(c);
     }
 
-    return evolu_credential_opaque(text, c);
+    if (text.len < EVOLU_OPAQUE_MIN || text.len > EVOLU_OPAQUE_MAX) {
+        return EVOLU_CREDENTIAL_MALFORMED;
+    }
+
+    c->family = EVOLU_FAMILY_OPAQUE;
+    c->mode = 0;
+    c->slug.data = NULL;
+    c->slug.len = 0;
+    c->secret = c->slug;
+
+    return EVOLU_CREDENTIAL_OK;
+}
+
+
+evolu_credential_status_t
+evolu_credential_check(const evolu_credential_t *c)
+{
+    int  good;
+
+    if (c->family == EVOLU_FAMILY_CAMPAIGN) {
+        good = evolu_credential_all(c->slug, EVOLU_SLUG_BYTE)
+               & evolu_credential_all(c->secret, EVOLU_SECRET_BYTE);
+
+    } else {
+        good = evolu_credential_all(c->text, EVOLU_OPAQUE_BYTE);
+    }
+
+    return good ? EVOLU_CREDENTIAL_OK : EVOLU_CREDENTIAL_MALFORMED;
 }
 
 
 evolu_credential_status_t
 evolu_credential_bearer(evolu_bytes_t value, evolu_bytes_t *token)
 {
-    size_t         i;
     evolu_bytes_t  rest;
 
     value = evolu_credential_trim_left(value);
@@ -103,7 +163,7 @@ evolu_credential_bearer(evolu_bytes_t value, evolu_bytes_t *token)
 
         /* "Bearerx" is a scheme of its own, "Bearer:" or "Bearer\t" is none */
 
-        return evolu_credential_span(rest, EVOLU_SCHEME_BYTE) != 0
+        return (evolu_credential_kinds[rest.data[0]] & EVOLU_SCHEME_BYTE)
                ? EVOLU_CREDENTIAL_OTHER : EVOLU_CREDENTIAL_MALFORMED;
     }
 
@@ -116,17 +176,25 @@ evolu_credential_bearer(evolu_bytes_t value, evolu_bytes_t *token)
         rest.len--;
     }
 
-    for (i = 0; i < rest.len; i++) {
-        if (rest.data[i] == ' ' || rest.data[i] == '\t'
-            || rest.data[i] == ',')
-        {
-            return EVOLU_CREDENTIAL_MALFORMED;
-        }
-    }
-
     *token = rest;
 
-    return rest.len != 0 ? EVOLU_CREDENTIAL_OK : EVOLU_CREDENTIAL_MISSING;
+    if (rest.len == 0) {
+        return EVOLU_CREDENTIAL_MISSING;
+    }
+
+    if (evolu_credential_prefix(rest) != 0
+        && rest.data[rest.len - 1] != '\t')
+    {
+        /*
+         * Its own grammar has no room for them, and no tab is left that
+         * evolu_credential_parse() might trim.
+         */
+
+        return EVOLU_CREDENTIAL_OK;
+    }
+
+    return evolu_credential_all(rest, EVOLU_TOKEN_BYTE)
+           ? EVOLU_CREDENTIAL_OK : EVOLU_CREDENTIAL_MALFORMED;
 }
 
 
@@ -135,7 +203,7 @@ evolu_credential_slug_valid(evolu_bytes_t slug)
 {
     return slug.len != 0
            && slug.len <= EVOLU_SLUG_MAX
-           && evolu_credential_span(slug, EVOLU_SLUG_BYTE) == slug.len;
+           && evolu_credential_all(slug, EVOLU_SLUG_BYTE);
 }
 
 
@@ -194,70 +262,38 @@ evolu_credential_prefix(evolu_bytes_t text)
 }
 
 
+/* Splits c->text, which begins as a campaign key, and measures its parts. */
+
 static evolu_credential_status_t
-evolu_credential_campaign(evolu_bytes_t text, evolu_mode_t mode,
-    evolu_credential_t *c)
+evolu_credential_campaign(evolu_credential_t *c)
 {
-    evolu_bytes_t  slug, secret;
+    evolu_bytes_t         slug, secret;
+    const unsigned char  *third;
 
-    slug.data = text.data + EVOLU_PREFIX_LEN;
-    slug.len = text.len - EVOLU_PREFIX_LEN;
+    slug.data = c->text.data + EVOLU_PREFIX_LEN;
+    slug.len = c->text.len - EVOLU_PREFIX_LEN;
 
-    /* a slug holds no underscore, so its run ends at the third one */
+    /* a slug holds no underscore, so the next one is the third */
 
-    secret = slug;
-    slug.len = evolu_credential_span(slug, EVOLU_SLUG_BYTE);
+    third = memchr(slug.data, '_', slug.len);
 
-    if (slug.len == 0 || slug.len > EVOLU_SLUG_MAX || slug.len == secret.len
-        || slug.data[slug.len] != '_')
-    {
+    if (third == NULL) {
         return EVOLU_CREDENTIAL_MALFORMED;
     }
 
-    secret.data += slug.len + 1;
-    secret.len -= slug.len + 1;
+    secret.data = third + 1;
+    secret.len = slug.data + slug.len - secret.data;
+    slug.len = third - slug.data;
 
-    if (secret.len < EVOLU_SECRET_MIN || secret.len > EVOLU_SECRET_MAX
-        || evolu_credential_span(secret, EVOLU_SECRET_BYTE) != secret.len)
+    if (slug.len == 0 || slug.len > EVOLU_SLUG_MAX
+        || secret.len < EVOLU_SECRET_MIN || secret.len > EVOLU_SECRET_MAX)
     {
         return EVOLU_CREDENTIAL_MALFORMED;
     }
 
     c->family = EVOLU_FAMILY_CAMPAIGN;
-    c->text = text;
-    c->mode = mode;
     c->slug = slug;
     c->secret = secret;
-
-    return EVOLU_CREDENTIAL_OK;
-}
-
-
-static evolu_credential_status_t
-evolu_credential_opaque(evolu_bytes_t text, evolu_credential_t *c)
-{
-    size_t         i;
-    unsigned char  ch, bad;
-
-    if (text.len < EVOLU_OPAQUE_MIN || text.len > EVOLU_OPAQUE_MAX) {
-        return EVOLU_CREDENTIAL_MALFORMED;
-    }
-
-    bad = 0;
-
-    for (i = 0; i < text.len; i++) {
-        ch = text.data[i];
-        bad |= (ch < 0x20) | (ch == 0x7f);
-    }
-
-    if (bad) {
-        return EVOLU_CREDENTIAL_MALFORMED;
-    }
-
-    memset(c, 0, sizeof(evolu_credential_t));
-
-    c->family = EVOLU_FAMILY_OPAQUE;
-    c->text = text;
 
     return EVOLU_CREDENTIAL_OK;
 }
@@ -269,34 +305,41 @@ static int
 evolu_credential_scheme(evolu_bytes_t value)
 {
     size_t             i;
+    unsigned char      other;
     static const char  scheme[] = "bearer";
 
     if (value.len < EVOLU_SCHEME_LEN) {
         return 0;
     }
 
+    other = 0;
+
     for (i = 0; i < EVOLU_SCHEME_LEN; i++) {
-        if ((value.data[i] | 0x20) != scheme[i]) {
-            return 0;
-        }
+        other |= (value.data[i] | 0x20) ^ scheme[i];
     }
 
-    return 1;
+    return other == 0;
 }
 
 
-/* The length of the run of bytes of a kind that text begins with. */
+/* 1 when all bytes of text are of a kind; four at a time. */
 
-static size_t
-evolu_credential_span(evolu_bytes_t text, unsigned kind)
+static int
+evolu_credential_all(evolu_bytes_t text, unsigned kind)
 {
-    size_t  n;
+    const unsigned char  *p, *last, *kinds;
 
-    for (n = 0; n < text.len; n++) {
-        if ((evolu_credential_kinds[text.data[n]] & kind) == 0) {
-            break;
-        }
+    kinds = evolu_credential_kinds;
+    p = text.data;
+    last = p + text.len;
+
+    for ( /* void */ ; last - p >= 4; p += 4) {
+        kind &= kinds[p[0]] & kinds[p[1]] & kinds[p[2]] & kinds[p[3]];
     }
 
-    return n;
+    for ( /* void */ ; p < last; p++) {
+        kind &= kinds[*p];
+    }
+
+    return kind != 0;
 }

@@ -64,13 +64,24 @@ evolu_credential_status_t evolu_credential_parse(evolu_bytes_t text,
     evolu_credential_t *c);
 
 /*
+ * The two halves of that: what can be told without a look at every byte, and
+ * whether each byte is one that may stand there.  A credential is good only
+ * after both, unless it is known to be one that was.  _check(): _OK or
+ * _MALFORMED.
+ */
+evolu_credential_status_t evolu_credential_split(evolu_bytes_t text,
+    evolu_credential_t *c);
+evolu_credential_status_t evolu_credential_check(const evolu_credential_t *c);
+
+/*
  * The token of an Authorization value with the Bearer scheme: the scheme in
  * any case, one or more spaces, one token without space, comma or tab (RFC
  * 6750 2.1, RFC 9110 11.1; contract, section 2, evolu_auth_key_sources).
  *
  * EVOLU_CREDENTIAL_OK         *token points into value
  * EVOLU_CREDENTIAL_MISSING    the scheme alone, *token is empty
- * EVOLU_CREDENTIAL_MALFORMED  Bearer, but not one clean token after it
+ * EVOLU_CREDENTIAL_MALFORMED  Bearer, but not one clean token after it; of a
+ *                             campaign key evolu_credential_check() says so
  * EVOLU_CREDENTIAL_OTHER      another scheme ("Basic x", "Bearerx y"), or
  *                             nothing at all: not a credential of ours
  *

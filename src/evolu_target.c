@@ -227,6 +227,21 @@ evolu_percent_encode(evolu_bytes_t text, unsigned char *out)
 }
 
 
+int
+evolu_percent_plain(evolu_bytes_t text)
+{
+    size_t  i;
+
+    for (i = 0; i < text.len; i++) {
+        if (!evolu_unreserved[text.data[i]]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 evolu_arg_status_t
 evolu_target_arg(evolu_bytes_t args, evolu_bytes_t name, unsigned char *out,
     size_t size, size_t *len)

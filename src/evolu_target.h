@@ -57,6 +57,9 @@ long evolu_percent_decode(evolu_bytes_t text, unsigned char *out);
  */
 size_t evolu_percent_encode(evolu_bytes_t text, unsigned char *out);
 
+/* 1 when encoding would leave text as it is, else 0 */
+int evolu_percent_plain(evolu_bytes_t text);
+
 /*
  * The value of the query argument NAME (exact case): decoded once, "+" as
  * space, into out of size bytes, its length in *len.  An argument's name is

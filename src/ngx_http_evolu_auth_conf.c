@@ -613,7 +613,11 @@ ngx_http_evolu_auth_conf_finish(ngx_conf_t *cf)
 
     mcf->store.cache = mcf->cache;
     mcf->store.conf = mcf->redis;
-    mcf->store.file = mcf->file;
+    /* lookups are spared a file that holds global keys alone */
+
+    mcf->store.file = (evolu_keyfile_count(mcf->file)
+                       > (size_t) (mcf->globals != NULL))
+                      ? mcf->file : NULL;
     mcf->store.peppers = mcf->peppers;
 
     return NGX_OK;
@@ -818,7 +822,13 @@ ngx_http_evolu_auth_add_name(ngx_conf_t *cf,
     ngx_http_evolu_auth_main_conf_t *mcf, ngx_str_t *name,
     ngx_http_evolu_auth_name_e kind, ngx_http_evolu_auth_source_t *source)
 {
+    u_char                      *lowcase;
+    ngx_uint_t                   hash;
+    ngx_http_header_t           *hh;
+    ngx_http_core_main_conf_t   *cmcf;
     ngx_http_evolu_auth_name_t  *entry, **chain;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     entry = ngx_palloc(cf->pool, sizeof(ngx_http_evolu_auth_name_t));
     if (entry == NULL) {
@@ -827,9 +837,18 @@ ngx_http_evolu_auth_add_name(ngx_conf_t *cf,
 
     chain = &mcf->names[name->len % NGX_HTTP_EVOLU_AUTH_LENGTHS];
 
+    lowcase = ngx_pnalloc(cf->temp_pool, name->len);
+    if (lowcase == NULL) {
+        return NGX_ERROR;
+    }
+
+    hash = ngx_hash_strlow(lowcase, name->data, name->len);
+    hh = ngx_hash_find(&cmcf->headers_in_hash, hash, lowcase, name->len);
+
     entry->name = *name;
     entry->kind = kind;
     entry->source = source;
+    entry->offset = (hh != NULL) ? hh->offset : 0;
     entry->next = *chain;
 
     *chain = entry;

@@ -107,6 +107,8 @@ struct ngx_http_evolu_auth_name_s {
                                                     folded */
     ngx_http_evolu_auth_name_e         kind;
     ngx_http_evolu_auth_source_t      *source;   /* of NAME_SOURCE */
+    size_t                             offset;   /* of its pointer in
+                                                    r->headers_in, or 0 */
     ngx_http_evolu_auth_name_t        *next;     /* of the same length */
 };
 

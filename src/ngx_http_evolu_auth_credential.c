@@ -19,40 +19,41 @@ static void ngx_http_evolu_auth_credential_cut_uri(ngx_str_t *uri,
 
 void
 ngx_http_evolu_auth_credential_note(ngx_http_evolu_auth_ctx_t *ctx,
-    ngx_http_evolu_auth_source_t *source, ngx_str_t *value)
+    ngx_http_evolu_auth_name_t *name, ngx_table_elt_t *h)
 {
     evolu_bytes_t                 token;
     ngx_http_evolu_auth_found_t  *found;
 
-    found = &ctx->found[source->index];
+    found = &ctx->found[name->source->index];
 
-    if (source->kind == NGX_HTTP_EVOLU_AUTH_SOURCE_HEADER) {
-        found->value = *value;
-        found->n++;
-        return;
+    if (name->source->kind == NGX_HTTP_EVOLU_AUTH_SOURCE_HEADER) {
+        found->value = h->value;
+
+    } else {
+
+        switch (evolu_credential_bearer(ngx_http_evolu_auth_bytes(&h->value),
+                                        &token))
+        {
+        case EVOLU_CREDENTIAL_OK:
+            found->value.data = (u_char *) token.data;
+            found->value.len = token.len;
+            break;
+
+        case EVOLU_CREDENTIAL_MISSING:
+            break;
+
+        case EVOLU_CREDENTIAL_MALFORMED:
+            found->malformed = 1;
+            break;
+
+        case EVOLU_CREDENTIAL_OTHER:
+            return;
+        }
     }
 
-    switch (evolu_credential_bearer(ngx_http_evolu_auth_bytes(value),
-                                    &token))
-    {
-    case EVOLU_CREDENTIAL_OK:
-        found->value.data = (u_char *) token.data;
-        found->value.len = token.len;
-        found->n++;
-        break;
-
-    case EVOLU_CREDENTIAL_MISSING:
-        found->n++;
-        break;
-
-    case EVOLU_CREDENTIAL_MALFORMED:
-        found->malformed = 1;
-        found->n++;
-        break;
-
-    case EVOLU_CREDENTIAL_OTHER:
-        break;
-    }
+    found->header = h;
+    found->offset = name->offset;
+    found->n++;
 }
 
 
@@ -158,7 +159,7 @@ ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
 
-    if (!mcf->query || r->args.len == 0) {
+    if (r->args.len == 0) {
         return NGX_OK;
     }
 

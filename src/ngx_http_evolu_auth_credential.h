@@ -13,9 +13,9 @@
 #include "ngx_http_evolu_auth_ctx.h"
 
 
-/* Notes that a header which may hold a credential was met. */
+/* Notes that a header which may hold a credential was met; name is a source. */
 void ngx_http_evolu_auth_credential_note(ngx_http_evolu_auth_ctx_t *ctx,
-    ngx_http_evolu_auth_source_t *source, ngx_str_t *value);
+    ngx_http_evolu_auth_name_t *name, ngx_table_elt_t *h);
 
 /* 1 when that header's value is this source's: Authorization may be not */
 ngx_uint_t ngx_http_evolu_auth_credential_is(

@@ -33,9 +33,24 @@ typedef enum {
 
 typedef struct {
     ngx_str_t                        value;
+    ngx_table_elt_t                 *header;     /* the last occurrence; NULL:
+                                                    in the query */
+    size_t                           offset;     /* of its pointer in
+                                                    r->headers_in, or 0 */
     ngx_uint_t                       n;          /* occurrences */
     unsigned                         malformed:1;
 } ngx_http_evolu_auth_found_t;
+
+
+/* what the token index says of a token */
+
+typedef struct {
+    u_char                          *left;       /* names to be judged yet, */
+    u_char                          *end;        /* each with its length */
+    ngx_uint_t                       candidates; /* names that are valid */
+    evolu_verdict_t                  candidate;  /* by the first of them */
+    evolu_verdict_t                  refused;    /* by the first that is not */
+} ngx_http_evolu_auth_names_t;
 
 
 typedef struct {
@@ -57,11 +72,8 @@ typedef struct {
     ngx_str_t                        key_id;     /* identity, when allowed; */
     ngx_str_t                        instance;   /* names percent-encoded */
     ngx_str_t                        campaign;
-    u_char                          *names;      /* token index: what is left */
-    u_char                          *names_end;  /* of the token's names */
-    ngx_uint_t                       candidates; /* names that are valid */
-    evolu_verdict_t                  candidate;  /* by the first of them */
-    evolu_verdict_t                  refused;    /* by the first that is not */
+    ngx_http_evolu_auth_names_t     *names;      /* by the token index, or
+                                                    NULL */
 
     /* the bucket that a failure charges, NULL: none; seconds until a
        throttled client finds room */
@@ -70,6 +82,8 @@ typedef struct {
 
     ngx_list_part_t                 *injected;   /* headers of ours in the
                                                     request's list */
+    ngx_list_part_t                 *last;       /* end of that list, as far */
+    ngx_uint_t                       last_nelts; /* as it is known */
     ngx_http_evolu_auth_tally_t     *tally;      /* counts what became of it;
                                                     NULL: it is not judged
                                                     anywhere */

@@ -30,21 +30,28 @@ static ngx_int_t ngx_http_evolu_auth_headers_walk(ngx_http_request_t *r,
     ngx_http_evolu_auth_walk_t *walk);
 static ngx_uint_t ngx_http_evolu_auth_headers_meet(
     ngx_http_evolu_auth_main_conf_t *mcf, ngx_http_evolu_auth_walk_t *walk,
-    ngx_table_elt_t *h);
+    ngx_table_elt_t *h, size_t *offset);
 static ngx_uint_t ngx_http_evolu_auth_headers_match(
-    ngx_http_evolu_auth_name_t *name, u_char *data);
+    ngx_http_evolu_auth_name_t *name, u_char *key, u_char *lowcase);
+static ngx_uint_t ngx_http_evolu_auth_headers_changed(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx);
+static void ngx_http_evolu_auth_headers_remember(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx);
+static ngx_int_t ngx_http_evolu_auth_headers_remove(ngx_http_request_t *r,
+    ngx_http_evolu_auth_found_t *found);
 static void ngx_http_evolu_auth_headers_connection(
     ngx_http_evolu_auth_main_conf_t *mcf, ngx_http_evolu_auth_ctx_t *ctx,
     ngx_str_t *value);
 static ngx_int_t ngx_http_evolu_auth_headers_unlink(ngx_http_request_t *r,
     ngx_http_evolu_auth_cursor_t *cursor);
 static void ngx_http_evolu_auth_headers_forget(ngx_http_request_t *r,
-    ngx_table_elt_t *h);
+    size_t offset);
 static ngx_int_t ngx_http_evolu_auth_headers_replace(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_header_t *header);
-static ngx_int_t ngx_http_evolu_auth_headers_value(ngx_http_request_t *r,
-    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_header_t *header,
-    ngx_str_t *value);
+static void ngx_http_evolu_auth_headers_values(ngx_http_evolu_auth_ctx_t *ctx,
+    ngx_str_t *values);
+static ngx_int_t ngx_http_evolu_auth_headers_complex(ngx_http_request_t *r,
+    ngx_http_evolu_auth_header_t *header, ngx_str_t *value);
 static void ngx_http_evolu_auth_headers_known(ngx_http_request_t *r,
     ngx_http_evolu_auth_header_t *header, ngx_table_elt_t *h);
 
@@ -53,19 +60,24 @@ ngx_int_t
 ngx_http_evolu_auth_headers_take(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx)
 {
-    ngx_http_evolu_auth_walk_t  walk;
+    ngx_http_evolu_auth_walk_t        walk;
+    ngx_http_evolu_auth_main_conf_t  *mcf;
 
     if (ctx->taken) {
         return NGX_OK;
     }
 
-    if (ngx_http_evolu_auth_credential_mask_args(r, ctx) != NGX_OK) {
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
+
+    if (mcf->query
+        && ngx_http_evolu_auth_credential_mask_args(r, ctx) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    ngx_memzero(&walk, sizeof(ngx_http_evolu_auth_walk_t));
-
     walk.ctx = ctx;
+    walk.replaced = NULL;
+    walk.sources = 0;
     walk.take = 1;
 
     if (ngx_http_evolu_auth_headers_walk(r, &walk) != NGX_OK) {
@@ -82,20 +94,29 @@ void
 ngx_http_evolu_auth_headers_retract(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx)
 {
-    ngx_list_t       *list;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_list_t                 *list;
+    ngx_uint_t                  i;
+    ngx_list_part_t            *part;
+    ngx_table_elt_t            *h;
+    ngx_http_header_t          *hh;
+    ngx_http_core_main_conf_t  *cmcf;
 
     if (ctx->injected == NULL) {
         return;
     }
 
+    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
+
     list = &r->headers_in.headers;
     h = ctx->injected->elts;
 
     for (i = 0; i < ctx->injected->nelts; i++) {
-        ngx_http_evolu_auth_headers_forget(r, &h[i]);
+        hh = ngx_hash_find(&cmcf->headers_in_hash, h[i].hash, h[i].lowcase_key,
+                           h[i].key.len);
+
+        if (hh != NULL) {
+            ngx_http_evolu_auth_headers_forget(r, hh->offset);
+        }
     }
 
     for (part = &list->part; part; part = part->next) {
@@ -115,25 +136,128 @@ ngx_http_evolu_auth_headers_retract(ngx_http_request_t *r,
     }
 
     ctx->injected = NULL;
+    ctx->last = NULL;
 }
 
+
+/*
+ * What was noted when the headers were taken is taken out without a search,
+ * unless somebody has added headers since, who may have added one more.
+ */
 
 ngx_int_t
 ngx_http_evolu_auth_headers_hide(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf)
 {
-    ngx_http_evolu_auth_walk_t  walk;
+    ngx_uint_t                        i;
+    ngx_http_evolu_auth_walk_t        walk;
+    ngx_http_evolu_auth_found_t      *found;
+    ngx_http_evolu_auth_source_t     *source;
+    ngx_http_evolu_auth_main_conf_t  *mcf;
 
-    if (ngx_http_evolu_auth_credential_cut_args(r, ctx, lcf) != NGX_OK) {
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
+
+    if (mcf->query
+        && ngx_http_evolu_auth_credential_cut_args(r, ctx, lcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    ngx_memzero(&walk, sizeof(ngx_http_evolu_auth_walk_t));
+    if (ngx_http_evolu_auth_headers_changed(r, ctx)) {
+        goto search;
+    }
+
+    source = lcf->sources->elts;
+
+    for (i = 0; i < lcf->sources->nelts; i++) {
+        found = &ctx->found[source[i].index];
+
+        if (found->header == NULL) {
+            continue;
+        }
+
+        if (found->n > 1) {
+            goto search;
+        }
+
+        if (ngx_http_evolu_auth_headers_remove(r, found) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        found->header = NULL;
+    }
+
+    ngx_http_evolu_auth_headers_remember(r, ctx);
+
+    return NGX_OK;
+
+search:
 
     walk.ctx = ctx;
+    walk.replaced = NULL;
     walk.sources = lcf->source_set;
+    walk.take = 0;
 
     return ngx_http_evolu_auth_headers_walk(r, &walk);
+}
+
+
+/* 1 when the list does not end as it did: something was added to it. */
+
+static ngx_uint_t
+ngx_http_evolu_auth_headers_changed(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx)
+{
+    ngx_list_part_t  *last;
+
+    last = r->headers_in.headers.last;
+
+    return last != ctx->last
+           || (last != NULL && last->nelts != ctx->last_nelts);
+}
+
+
+static void
+ngx_http_evolu_auth_headers_remember(ngx_http_request_t *r,
+    ngx_http_evolu_auth_ctx_t *ctx)
+{
+    ctx->last = r->headers_in.headers.last;
+
+    if (ctx->last != NULL) {
+        ctx->last_nelts = ctx->last->nelts;
+    }
+}
+
+
+/* Takes one header out, where it still is in the list. */
+
+static ngx_int_t
+ngx_http_evolu_auth_headers_remove(ngx_http_request_t *r,
+    ngx_http_evolu_auth_found_t *found)
+{
+    ngx_table_elt_t               *h;
+    ngx_http_evolu_auth_cursor_t   at;
+
+    at.prev = NULL;
+    at.part = &r->headers_in.headers.part;
+
+    do {
+        h = at.part->elts;
+
+        if (found->header >= h && found->header < h + at.part->nelts) {
+            at.i = found->header - h;
+
+            ngx_http_evolu_auth_headers_forget(r, found->offset);
+
+            return ngx_http_evolu_auth_headers_unlink(r, &at);
+        }
+
+        at.prev = at.part;
+        at.part = at.part->next;
+
+    } while (at.part != NULL);
+
+    return NGX_OK;
 }
 
 
@@ -143,6 +267,7 @@ static ngx_int_t
 ngx_http_evolu_auth_headers_walk(ngx_http_request_t *r,
     ngx_http_evolu_auth_walk_t *walk)
 {
+    size_t                            offset;
     ngx_table_elt_t                  *h;
     ngx_http_evolu_auth_cursor_t      at;
     ngx_http_evolu_auth_main_conf_t  *mcf;
@@ -163,7 +288,7 @@ ngx_http_evolu_auth_headers_walk(ngx_http_request_t *r,
         if (at.i >= at.part->nelts) {
 
             if (at.part->next == NULL) {
-                return NGX_OK;
+                break;
             }
 
             at.prev = at.part;
@@ -175,12 +300,14 @@ ngx_http_evolu_auth_headers_walk(ngx_http_request_t *r,
         h = at.part->elts;
         h += at.i;
 
-        if (!ngx_http_evolu_auth_headers_meet(mcf, walk, h)) {
+        if (mcf->names[h->key.len % NGX_HTTP_EVOLU_AUTH_LENGTHS] == NULL
+            || !ngx_http_evolu_auth_headers_meet(mcf, walk, h, &offset))
+        {
             at.i++;
             continue;
         }
 
-        ngx_http_evolu_auth_headers_forget(r, h);
+        ngx_http_evolu_auth_headers_forget(r, offset);
 
         if (walk->take) {
             ngx_http_evolu_auth_count(&mcf->cache->tally, stripped);
@@ -190,30 +317,41 @@ ngx_http_evolu_auth_headers_walk(ngx_http_request_t *r,
             return NGX_ERROR;
         }
     }
+
+    ngx_http_evolu_auth_headers_remember(r, walk->ctx);
+
+    return NGX_OK;
 }
 
 
-/* Returns 1 when the header is to be removed. */
+/*
+ * Returns 1 when the header is to be removed, with the offset of its pointer.
+ * Only names that stand in the table are met.
+ */
 
 static ngx_uint_t
 ngx_http_evolu_auth_headers_meet(ngx_http_evolu_auth_main_conf_t *mcf,
-    ngx_http_evolu_auth_walk_t *walk, ngx_table_elt_t *h)
+    ngx_http_evolu_auth_walk_t *walk, ngx_table_elt_t *h, size_t *offset)
 {
     ngx_uint_t                   remove;
     ngx_http_evolu_auth_name_t  *name;
 
     if (walk->replaced != NULL) {
+        *offset = walk->replaced->offset;
+
         return ngx_http_evolu_auth_same_name(&walk->replaced->name, &h->key);
     }
 
     remove = 0;
+    *offset = 0;
 
     name = mcf->names[h->key.len % NGX_HTTP_EVOLU_AUTH_LENGTHS];
 
     for ( /* void */ ; name; name = name->next) {
 
         if (name->name.len != h->key.len
-            || !ngx_http_evolu_auth_headers_match(name, h->key.data))
+            || !ngx_http_evolu_auth_headers_match(name, h->key.data,
+                                                  h->lowcase_key))
         {
             continue;
         }
@@ -230,8 +368,7 @@ ngx_http_evolu_auth_headers_meet(ngx_http_evolu_auth_main_conf_t *mcf,
         case NGX_HTTP_EVOLU_AUTH_NAME_SOURCE:
 
             if (walk->take) {
-                ngx_http_evolu_auth_credential_note(walk->ctx, name->source,
-                                                    &h->value);
+                ngx_http_evolu_auth_credential_note(walk->ctx, name, h);
 
             } else if ((walk->sources & ((uint32_t) 1 << name->source->index))
                        && ngx_http_evolu_auth_credential_is(name->source,
@@ -251,26 +388,34 @@ ngx_http_evolu_auth_headers_meet(ngx_http_evolu_auth_main_conf_t *mcf,
 
             break;
         }
+
+        *offset |= name->offset;
     }
 
     return remove;
 }
 
 
+/* Of the same length; lowcase is key in lower case, or NULL. */
+
 static ngx_uint_t
 ngx_http_evolu_auth_headers_match(ngx_http_evolu_auth_name_t *name,
-    u_char *data)
+    u_char *key, u_char *lowcase)
 {
     size_t  i;
 
     if (name->kind == NGX_HTTP_EVOLU_AUTH_NAME_SOURCE
         || name->kind == NGX_HTTP_EVOLU_AUTH_NAME_CONNECTION)
     {
-        return ngx_strncasecmp(data, name->name.data, name->name.len) == 0;
+        if (lowcase != NULL) {
+            return ngx_memcmp(lowcase, name->name.data, name->name.len) == 0;
+        }
+
+        return ngx_strncasecmp(key, name->name.data, name->name.len) == 0;
     }
 
     for (i = 0; i < name->name.len; i++) {
-        if (ngx_http_evolu_auth_fold(data[i]) != name->name.data[i]) {
+        if (ngx_http_evolu_auth_fold(key[i]) != name->name.data[i]) {
             return 0;
         }
     }
@@ -310,7 +455,7 @@ ngx_http_evolu_auth_headers_connection(ngx_http_evolu_auth_main_conf_t *mcf,
         for ( /* void */ ; name; name = name->next) {
 
             if (name->name.len != len
-                || !ngx_http_evolu_auth_headers_match(name, token))
+                || !ngx_http_evolu_auth_headers_match(name, token, NULL))
             {
                 continue;
             }
@@ -415,29 +560,21 @@ ngx_http_evolu_auth_headers_unlink(ngx_http_request_t *r,
  */
 
 static void
-ngx_http_evolu_auth_headers_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
+ngx_http_evolu_auth_headers_forget(ngx_http_request_t *r, size_t offset)
 {
-    ngx_http_header_t          *hh;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_get_module_main_conf(r, ngx_http_core_module);
-
-    hh = ngx_hash_find(&cmcf->headers_in_hash, h->hash, h->lowcase_key,
-                       h->key.len);
-
-    if (hh == NULL || hh->offset == 0) {
+    if (offset == 0) {
         return;
     }
 
 #if (nginx_version < 1023000)
 
-    if (hh->offset == offsetof(ngx_http_headers_in_t, cookies)) {
+    if (offset == offsetof(ngx_http_headers_in_t, cookies)) {
         r->headers_in.cookies.nelts = 0;
         return;
     }
 
 #if (NGX_HTTP_X_FORWARDED_FOR)
-    if (hh->offset == offsetof(ngx_http_headers_in_t, x_forwarded_for)) {
+    if (offset == offsetof(ngx_http_headers_in_t, x_forwarded_for)) {
         r->headers_in.x_forwarded_for.nelts = 0;
         return;
     }
@@ -445,7 +582,7 @@ ngx_http_evolu_auth_headers_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
 
 #endif
 
-    *(ngx_table_elt_t **) ((char *) &r->headers_in + hh->offset) = NULL;
+    *(ngx_table_elt_t **) ((char *) &r->headers_in + offset) = NULL;
 }
 
 
@@ -459,12 +596,13 @@ ngx_http_evolu_auth_headers_inject(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf)
 {
     ngx_int_t                      rc;
-    ngx_str_t                      value;
+    ngx_str_t                      values[NGX_HTTP_EVOLU_AUTH_VALUE_COMPLEX];
+    ngx_str_t                     *key_id;
+    ngx_uint_t                     n;
     ngx_list_t                    *list;
-    ngx_uint_t                     i, n;
     ngx_list_part_t               *part;
     ngx_table_elt_t               *h;
-    ngx_http_evolu_auth_header_t  *header;
+    ngx_http_evolu_auth_header_t  *header, *last;
 
     list = &r->headers_in.headers;
 
@@ -484,54 +622,68 @@ ngx_http_evolu_auth_headers_inject(ngx_http_request_t *r,
     n = lcf->headers->nelts;
 
     part = ngx_palloc(r->pool, sizeof(ngx_list_part_t)
-                               + n * sizeof(ngx_table_elt_t));
+                               + n * sizeof(ngx_table_elt_t)
+                               + ctx->key_id.len);
     if (part == NULL) {
         return NGX_ERROR;
     }
 
     h = (ngx_table_elt_t *) (part + 1);
 
+    /* a verdict by another location may come while these are still in use */
+
+    ngx_http_evolu_auth_headers_values(ctx, values);
+    key_id = &values[NGX_HTTP_EVOLU_AUTH_VALUE_OF_KEY_ID];
+    key_id->data = ngx_copy((u_char *) (h + n), key_id->data, key_id->len)
+                   - key_id->len;
+
     part->elts = h;
-    part->nelts = 0;
     part->next = NULL;
 
-    for (i = 0; i < n; i++) {
+    for (last = header + n; header < last; header++) {
 
-        if (header[i].replaces
-            && ngx_http_evolu_auth_headers_replace(r, ctx, &header[i])
-               != NGX_OK)
+        if (header->replaces
+            && ngx_http_evolu_auth_headers_replace(r, ctx, header) != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        rc = ngx_http_evolu_auth_headers_value(r, ctx, &header[i], &value);
+        if (header->kind != NGX_HTTP_EVOLU_AUTH_VALUE_COMPLEX) {
+            h->value = values[header->kind];
 
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
+        } else {
+            rc = ngx_http_evolu_auth_headers_complex(r, header, &h->value);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
         }
 
-        if (rc == NGX_DECLINED) {
+        if (h->value.len == 0) {
             continue;
         }
 
-        h = (ngx_table_elt_t *) part->elts + part->nelts++;
-
-        h->hash = header[i].hash;
-        h->key = header[i].name;
-        h->lowcase_key = header[i].lowcase;
-        h->value = value;
+        h->hash = header->hash;
+        h->key = header->name;
+        h->lowcase_key = header->lowcase;
         ngx_http_evolu_auth_header_next(h);
 
-        if (header[i].offset) {
-            ngx_http_evolu_auth_headers_known(r, &header[i], h);
+        if (header->offset) {
+            ngx_http_evolu_auth_headers_known(r, header, h);
         }
+
+        h++;
     }
+
+    part->nelts = h - (ngx_table_elt_t *) part->elts;
 
     if (part->nelts) {
         list->last->next = part;
         list->last = part;
         list->nalloc = part->nelts;
         ctx->injected = part;
+
+        ngx_http_evolu_auth_headers_remember(r, ctx);
     }
 
     return NGX_OK;
@@ -546,76 +698,69 @@ ngx_http_evolu_auth_headers_replace(ngx_http_request_t *r,
 {
     ngx_http_evolu_auth_walk_t  walk;
 
-    ngx_memzero(&walk, sizeof(ngx_http_evolu_auth_walk_t));
-
     walk.ctx = ctx;
     walk.replaced = header;
+    walk.sources = 0;
+    walk.take = 0;
 
     return ngx_http_evolu_auth_headers_walk(r, &walk);
 }
 
 
-/* NGX_OK, NGX_DECLINED when nothing is to be sent, NGX_ERROR */
+/* The identity, by the kinds of values that need no script. */
+
+static void
+ngx_http_evolu_auth_headers_values(ngx_http_evolu_auth_ctx_t *ctx,
+    ngx_str_t *values)
+{
+    ngx_str_t  *scope, *livemode;
+
+    scope = &values[NGX_HTTP_EVOLU_AUTH_VALUE_OF_SCOPE];
+    scope->data = (u_char *) evolu_scope_name(ctx->verdict.scope);
+    scope->len = ngx_strlen(scope->data);
+
+    livemode = &values[NGX_HTTP_EVOLU_AUTH_VALUE_OF_LIVEMODE];
+
+    if (ctx->verdict.livemode) {
+        ngx_str_set(livemode, "true");
+
+    } else {
+        ngx_str_set(livemode, "false");
+    }
+
+    values[NGX_HTTP_EVOLU_AUTH_VALUE_OF_INSTANCE] = ctx->instance;
+    values[NGX_HTTP_EVOLU_AUTH_VALUE_OF_CAMPAIGN] = ctx->campaign;
+    values[NGX_HTTP_EVOLU_AUTH_VALUE_OF_KEY_ID] = ctx->key_id;
+}
+
+
+/* A value that can't be sent is left empty.  NGX_OK or NGX_ERROR. */
 
 static ngx_int_t
-ngx_http_evolu_auth_headers_value(ngx_http_request_t *r,
-    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_header_t *header,
-    ngx_str_t *value)
+ngx_http_evolu_auth_headers_complex(ngx_http_request_t *r,
+    ngx_http_evolu_auth_header_t *header, ngx_str_t *value)
 {
     size_t  i;
 
-    switch (header->kind) {
-
-    case NGX_HTTP_EVOLU_AUTH_VALUE_OF_SCOPE:
-        value->data = (u_char *) evolu_scope_name(ctx->verdict.scope);
-        value->len = ngx_strlen(value->data);
-        return NGX_OK;
-
-    case NGX_HTTP_EVOLU_AUTH_VALUE_OF_INSTANCE:
-        *value = ctx->instance;
-        break;
-
-    case NGX_HTTP_EVOLU_AUTH_VALUE_OF_CAMPAIGN:
-        *value = ctx->campaign;
-        break;
-
-    case NGX_HTTP_EVOLU_AUTH_VALUE_OF_LIVEMODE:
-
-        if (ctx->verdict.livemode) {
-            ngx_str_set(value, "true");
-
-        } else {
-            ngx_str_set(value, "false");
-        }
-
-        return NGX_OK;
-
-    case NGX_HTTP_EVOLU_AUTH_VALUE_OF_KEY_ID:
-        *value = ctx->key_id;
-        break;
-
-    case NGX_HTTP_EVOLU_AUTH_VALUE_COMPLEX:
-
-        if (ngx_http_complex_value(r, &header->value, value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        for (i = 0; i < value->len; i++) {
-
-            if (value->data[i] == CR || value->data[i] == LF
-                || value->data[i] == '\0')
-            {
-                ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                              "evolu_auth: header \"%V\" is not sent: its "
-                              "value holds CR, LF or NUL", &header->name);
-                return NGX_DECLINED;
-            }
-        }
-
-        break;
+    if (ngx_http_complex_value(r, &header->value, value) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    return value->len ? NGX_OK : NGX_DECLINED;
+    for (i = 0; i < value->len; i++) {
+
+        if (value->data[i] == CR || value->data[i] == LF
+            || value->data[i] == '\0')
+        {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "evolu_auth: header \"%V\" is not sent: its "
+                          "value holds CR, LF or NUL", &header->name);
+
+            ngx_str_null(value);
+            break;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -19,6 +19,9 @@ typedef struct {
     evolu_digests_t                   digests;
     evolu_next_t                      next;
     evolu_bytes_t                     locator;
+    ngx_http_evolu_auth_answer_t      answer;    /* when peeked */
+    unsigned                          peeked:1;  /* the store was asked, and
+                                                    the answer is there */
     unsigned                          tagged:1;
     u_char                            tag[EVOLU_TAG_SIZE];
     u_char                            name[EVOLU_LOCATOR_MAX];
@@ -40,8 +43,10 @@ static ngx_int_t ngx_http_evolu_auth_judge_failures(
 static void ngx_http_evolu_auth_judge_charge(ngx_http_evolu_auth_judge_t *j);
 static uint64_t ngx_http_evolu_auth_judge_global(
     ngx_http_evolu_auth_judge_t *j);
+static ngx_uint_t ngx_http_evolu_auth_judge_peek(
+    ngx_http_evolu_auth_judge_t *j);
 static ngx_uint_t ngx_http_evolu_auth_judge_is_known(
-    ngx_http_evolu_auth_judge_t *j, ngx_uint_t indexed);
+    ngx_http_evolu_auth_judge_t *j);
 static ngx_uint_t ngx_http_evolu_auth_judge_is_global(
     ngx_http_evolu_auth_judge_t *j);
 static ngx_int_t ngx_http_evolu_auth_judge_record(
@@ -79,6 +84,7 @@ ngx_http_evolu_auth_judge(ngx_http_request_t *r,
     j.ctx = ctx;
     j.lcf = lcf;
     j.mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
+    j.peeked = 0;
     j.tagged = 0;
 
     if (ctx->result != NGX_HTTP_EVOLU_AUTH_RESULT_WAITING) {
@@ -160,7 +166,6 @@ ngx_http_evolu_auth_judge_begin(ngx_http_evolu_auth_judge_t *j,
     ctx->lcf = lcf;
     ctx->from = NGX_HTTP_EVOLU_AUTH_FROM_NOWHERE;
     ctx->names = NULL;
-    ctx->candidates = 0;
     ctx->failures = NULL;
     ctx->preflight = 0;
     ngx_str_null(&ctx->key_id);
@@ -392,7 +397,7 @@ ngx_http_evolu_auth_judge_throttle(ngx_http_evolu_auth_judge_t *j)
     if (wait != 0) {
         ctx->retry_after = wait / 1000 + (wait % 1000 != 0);
         facts->throttled = facts->status != EVOLU_CREDENTIAL_OK
-                           || !(ngx_http_evolu_auth_judge_is_known(j, 1)
+                           || !(ngx_http_evolu_auth_judge_is_known(j)
                                 || ngx_http_evolu_auth_failures_remembers(
                                             failures,
                                             ngx_http_evolu_auth_judge_tag(j)));
@@ -478,7 +483,8 @@ ngx_http_evolu_auth_judge_charge(ngx_http_evolu_auth_judge_t *j)
 /*
  * The entries of the global record that the credential matches.  A credential
  * whose tag stands in the record of the addressed instance was compared with
- * the global keys when that tag was set, and matched none.
+ * the global keys when that tag was set, and matched none: that record is
+ * needed next anyway.
  */
 
 static uint64_t
@@ -500,7 +506,7 @@ ngx_http_evolu_auth_judge_global(ngx_http_evolu_auth_judge_t *j)
 
     matched = evolu_record_match_tag(globals, tag);
 
-    if (matched || ngx_http_evolu_auth_judge_is_known(j, 0)) {
+    if (matched || ngx_http_evolu_auth_judge_peek(j)) {
         return matched;
     }
 
@@ -515,13 +521,47 @@ ngx_http_evolu_auth_judge_global(ngx_http_evolu_auth_judge_t *j)
 
 
 /*
+ * Looks the record of the addressed instance up, where that takes no waiting.
+ * 1 when the credential was verified before against it.
+ */
+
+static ngx_uint_t
+ngx_http_evolu_auth_judge_peek(ngx_http_evolu_auth_judge_t *j)
+{
+    evolu_facts_t    *facts;
+    evolu_verdict_t   verdict;
+
+    facts = &j->ctx->facts;
+
+    if (evolu_verdict_admit(&j->lcf->policy, facts, NULL, 0, &verdict)
+        != EVOLU_NEXT_INSTANCE)
+    {
+        return 0;
+    }
+
+    ngx_http_evolu_auth_judge_locator(j, EVOLU_SCOPE_INSTANCE,
+                                      facts->instance);
+
+    ngx_http_evolu_auth_store_lookup(&j->mcf->store, j->request,
+                                     NGX_HTTP_EVOLU_AUTH_READ_HASH,
+                                     j->locator, 0, NULL, &j->answer);
+
+    j->peeked = (j->answer.rc != NGX_BUSY);
+
+    return j->answer.rc == NGX_OK
+           && evolu_record_match_tag(j->answer.record,
+                                     ngx_http_evolu_auth_judge_tag(j))
+              != 0;
+}
+
+
+/*
  * 1 when the credential was verified before against a record at hand.  Nothing
  * waits, and no digest is computed but to look into the index.
  */
 
 static ngx_uint_t
-ngx_http_evolu_auth_judge_is_known(ngx_http_evolu_auth_judge_t *j,
-    ngx_uint_t indexed)
+ngx_http_evolu_auth_judge_is_known(ngx_http_evolu_auth_judge_t *j)
 {
     u_char           *tag;
     evolu_facts_t    *facts;
@@ -543,7 +583,7 @@ ngx_http_evolu_auth_judge_is_known(ngx_http_evolu_auth_judge_t *j,
 
     case EVOLU_NEXT_TOKEN:
 
-        if (!indexed || ngx_http_evolu_auth_judge_token_locator(j) != NGX_OK) {
+        if (ngx_http_evolu_auth_judge_token_locator(j) != NGX_OK) {
             return 0;
         }
 
@@ -591,7 +631,7 @@ ngx_http_evolu_auth_judge_record(ngx_http_evolu_auth_judge_t *j)
         ngx_http_evolu_auth_judge_locator(j, EVOLU_SCOPE_CAMPAIGN,
                                           facts->credential.slug);
 
-    } else {
+    } else if (!j->peeked) {
         ngx_http_evolu_auth_judge_locator(j, EVOLU_SCOPE_INSTANCE,
                                           facts->instance);
     }
@@ -628,6 +668,7 @@ ngx_http_evolu_auth_judge_token(ngx_http_evolu_auth_judge_t *j)
 {
     ngx_int_t                      rc;
     ngx_http_evolu_auth_ctx_t     *ctx;
+    ngx_http_evolu_auth_names_t   *names;
     ngx_http_evolu_auth_answer_t   answer;
 
     ctx = j->ctx;
@@ -654,17 +695,19 @@ ngx_http_evolu_auth_judge_token(ngx_http_evolu_auth_judge_t *j)
             return NGX_OK;
         }
 
-        ctx->names = ngx_pnalloc(j->request->pool, answer.size);
-        if (ctx->names == NULL) {
+        names = ngx_palloc(j->request->pool,
+                           sizeof(ngx_http_evolu_auth_names_t) + answer.size);
+        if (names == NULL) {
             return NGX_ERROR;
         }
 
-        ngx_memcpy(ctx->names, answer.names, answer.size);
-        ctx->names_end = ctx->names + answer.size;
+        names->left = (u_char *) (names + 1);
+        names->end = ngx_cpymem(names->left, answer.names, answer.size);
+        names->refused = ctx->verdict;
+        names->refused.reason = EVOLU_REASON_UNKNOWN;
+        names->candidates = 0;
 
-        ctx->refused = ctx->verdict;
-        ctx->refused.reason = EVOLU_REASON_UNKNOWN;
-        ctx->candidates = 0;
+        ctx->names = names;
 
         ngx_http_evolu_auth_store_release(&ctx->waiter);
     }
@@ -685,14 +728,16 @@ ngx_http_evolu_auth_judge_names(ngx_http_evolu_auth_judge_t *j)
     evolu_bytes_t                  name;
     evolu_verdict_t                verdict;
     ngx_http_evolu_auth_ctx_t     *ctx;
+    ngx_http_evolu_auth_names_t   *names;
     ngx_http_evolu_auth_answer_t   answer;
 
     ctx = j->ctx;
+    names = ctx->names;
 
-    while (ctx->names < ctx->names_end) {
+    while (names->left < names->end) {
 
-        name.len = ctx->names[0];
-        name.data = ctx->names + 1;
+        name.len = names->left[0];
+        name.data = names->left + 1;
 
         ngx_http_evolu_auth_judge_locator(j, EVOLU_SCOPE_INSTANCE, name);
 
@@ -717,13 +762,13 @@ ngx_http_evolu_auth_judge_names(ngx_http_evolu_auth_judge_t *j)
 
         if (verdict.reason != EVOLU_REASON_OK) {
 
-            if (ctx->refused.reason == EVOLU_REASON_UNKNOWN) {
-                ctx->refused = verdict;
+            if (names->refused.reason == EVOLU_REASON_UNKNOWN) {
+                names->refused = verdict;
             }
 
-        } else if (ctx->candidates++ == 0) {
+        } else if (names->candidates++ == 0) {
 
-            ctx->candidate = verdict;
+            names->candidate = verdict;
 
             if (ngx_http_evolu_auth_judge_encode(j->request->pool, name,
                                                  &ctx->instance)
@@ -733,17 +778,17 @@ ngx_http_evolu_auth_judge_names(ngx_http_evolu_auth_judge_t *j)
             }
         }
 
-        ctx->names += 1 + name.len;
+        names->left += 1 + name.len;
     }
 
-    if (ctx->candidates == 0) {
-        ctx->verdict = ctx->refused;
+    if (names->candidates == 0) {
+        ctx->verdict = names->refused;
         return NGX_OK;
     }
 
-    ctx->verdict = ctx->candidate;
+    ctx->verdict = names->candidate;
 
-    if (ctx->candidates > 1) {
+    if (names->candidates > 1) {
         /* the token alone does not say which one is meant */
         ngx_str_null(&ctx->instance);
     }
@@ -778,10 +823,28 @@ ngx_http_evolu_auth_judge_lookup(ngx_http_evolu_auth_judge_t *j,
         return NGX_OK;
     }
 
+    if (j->peeked) {
+        *answer = j->answer;
+        ctx->from = answer->from;
+        j->peeked = 0;
+
+        return NGX_OK;
+    }
+
+    ngx_http_evolu_auth_store_lookup(&j->mcf->store, r, kind, j->locator,
+                                     !r->post_action, &ctx->waiter, answer);
+
+    if (answer->rc != NGX_AGAIN) {
+        ctx->from = answer->from;
+        return NGX_OK;
+    }
+
     if (!ctx->cleanup) {
 
         cln = ngx_http_cleanup_add(r, 0);
+
         if (cln == NULL) {
+            ngx_http_evolu_auth_store_release(&ctx->waiter);
             return NGX_ERROR;
         }
 
@@ -790,17 +853,9 @@ ngx_http_evolu_auth_judge_lookup(ngx_http_evolu_auth_judge_t *j,
         ctx->cleanup = 1;
     }
 
-    ngx_http_evolu_auth_store_lookup(&j->mcf->store, r, kind, j->locator,
-                                     !r->post_action, &ctx->waiter, answer);
+    ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_WAITING;
 
-    if (answer->rc == NGX_AGAIN) {
-        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_WAITING;
-        return NGX_AGAIN;
-    }
-
-    ctx->from = answer->from;
-
-    return NGX_OK;
+    return NGX_AGAIN;
 }
 
 
@@ -817,7 +872,7 @@ static ngx_int_t
 ngx_http_evolu_auth_judge_by(ngx_http_evolu_auth_judge_t *j,
     ngx_http_evolu_auth_answer_t *answer, evolu_verdict_t *verdict)
 {
-    u_char         *tag;
+    u_char         *tag, *copy;
     uint64_t        matched;
     evolu_bytes_t   instance;
 
@@ -860,7 +915,21 @@ ngx_http_evolu_auth_judge_by(ngx_http_evolu_auth_judge_t *j,
         return NGX_OK;
     }
 
+    /* the record is not there for as long as the request */
+
     instance = evolu_record_instance(answer->record);
+
+    if (instance.len == 0) {
+        return NGX_OK;
+    }
+
+    copy = ngx_pnalloc(j->request->pool, instance.len);
+    if (copy == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(copy, instance.data, instance.len);
+    instance.data = copy;
 
     return ngx_http_evolu_auth_judge_encode(j->request->pool, instance,
                                             &j->ctx->instance);
@@ -925,7 +994,6 @@ ngx_http_evolu_auth_judge_done(ngx_http_evolu_auth_judge_t *j)
 {
     ngx_int_t                   rc;
     evolu_facts_t              *facts;
-    evolu_bytes_t               campaign;
     ngx_http_evolu_auth_ctx_t  *ctx;
 
     ctx = j->ctx;
@@ -949,14 +1017,8 @@ ngx_http_evolu_auth_judge_done(ngx_http_evolu_auth_judge_t *j)
         return NGX_OK;
     }
 
+    ctx->key_id.data = ctx->verdict.key_id;
     ctx->key_id.len = ctx->verdict.key_id_len;
-    ctx->key_id.data = ngx_pnalloc(j->request->pool, ctx->key_id.len);
-
-    if (ctx->key_id.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(ctx->key_id.data, ctx->verdict.key_id, ctx->key_id.len);
 
     switch (ctx->verdict.scope) {
 
@@ -970,30 +1032,36 @@ ngx_http_evolu_auth_judge_done(ngx_http_evolu_auth_judge_t *j)
             return rc;
         }
 
-        campaign = facts->campaign;
-        break;
+        return ngx_http_evolu_auth_judge_encode(j->request->pool,
+                                                facts->campaign,
+                                                &ctx->campaign);
 
     case EVOLU_SCOPE_CAMPAIGN:
-        campaign = facts->credential.slug;
-        break;
+
+        /* nothing in a slug needs to be encoded */
+
+        ctx->campaign.data = (u_char *) facts->credential.slug.data;
+        ctx->campaign.len = facts->credential.slug.len;
+        return NGX_OK;
 
     default: /* EVOLU_SCOPE_INSTANCE */
         return NGX_OK;
     }
-
-    return ngx_http_evolu_auth_judge_encode(j->request->pool, campaign,
-                                            &ctx->campaign);
 }
 
 
-/* Percent-encodes a name for headers and variables, into pool. */
+/*
+ * Percent-encodes a name for headers and variables; one that needs none stays
+ * where it is, which must be memory of the request.
+ */
 
 static ngx_int_t
 ngx_http_evolu_auth_judge_encode(ngx_pool_t *pool, evolu_bytes_t name,
     ngx_str_t *out)
 {
-    if (name.len == 0) {
-        ngx_str_null(out);
+    if (evolu_percent_plain(name)) {
+        out->data = (u_char *) name.data;
+        out->len = name.len;
         return NGX_OK;
     }
 

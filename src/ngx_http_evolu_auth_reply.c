@@ -289,7 +289,7 @@ ngx_http_evolu_auth_reply_refused(ngx_http_request_t *r)
 {
     ngx_http_evolu_auth_ctx_t  *ctx;
 
-    if (r != r->main) {
+    if (r->headers_out.status < NGX_HTTP_BAD_REQUEST || r != r->main) {
         return NULL;
     }
 

@@ -150,6 +150,7 @@ check_bearer(evolu_bytes_t value)
 {
     size_t                     i;
     evolu_bytes_t              token;
+    evolu_credential_t         c;
     evolu_credential_status_t  status;
 
     status = evolu_credential_bearer(value, &token);
@@ -168,9 +169,13 @@ check_bearer(evolu_bytes_t value)
     require((size_t) (token.data - value.data) >= sizeof("bearer ") - 1);
     require(token.data[-1] == ' ');
 
+    /* one clean token, or it is refused by what comes next */
+
     for (i = 0; i < token.len; i++) {
-        require(token.data[i] != ' ' && token.data[i] != ','
-                && token.data[i] != '\t');
+        require((token.data[i] != ' ' && token.data[i] != ','
+                 && token.data[i] != '\t')
+                || evolu_credential_parse(token, &c)
+                   == EVOLU_CREDENTIAL_MALFORMED);
     }
 
     check_credential(token);

@@ -416,6 +416,58 @@ test_bearer(void **state)
 }
 
 
+/*
+ * A campaign key is looked at by both functions in turn: wherever a separator
+ * stands, one of them refuses it.
+ */
+
+static void
+test_bearer_campaign_separators(void **state)
+{
+    char                        text[128];
+    size_t                      i, n, len;
+    evolu_bytes_t               b, token;
+    evolu_credential_t          c;
+    evolu_credential_status_t   status;
+
+    static const char  key[] = "Bearer evolu_live_ab_" SECRET16;
+    static const char  separators[] = " \t,";
+
+    (void) state;
+
+    len = sizeof(key) - 1;
+
+    for (n = 0; n < 3; n++) {
+
+        for (i = sizeof("Bearer ") - 1; i <= len; i++) {
+            memcpy(text, key, i);
+            text[i] = separators[n];
+            memcpy(text + i + 1, key + i, len - i + 1);
+
+            b = exact_text(text);
+            status = evolu_credential_bearer(b, &token);
+
+            if (status == EVOLU_CREDENTIAL_OK) {
+                status = evolu_credential_parse(token, &c);
+            }
+
+            drop(b);
+
+            /* spaces around the token are no part of it */
+
+            if (separators[n] == ' '
+                && (i == sizeof("Bearer ") - 1 || i == len))
+            {
+                assert_int_equal(status, EVOLU_CREDENTIAL_OK);
+
+            } else {
+                assert_int_equal(status, EVOLU_CREDENTIAL_MALFORMED);
+            }
+        }
+    }
+}
+
+
 static void
 test_bearer_next_byte(void **state)
 {
@@ -581,6 +633,7 @@ main(void)
         cmocka_unit_test(test_campaign_malformed),
         cmocka_unit_test(test_campaign_every_byte),
         cmocka_unit_test(test_bearer),
+        cmocka_unit_test(test_bearer_campaign_separators),
         cmocka_unit_test(test_bearer_next_byte),
         cmocka_unit_test(test_bearer_scheme_every_byte),
         cmocka_unit_test(test_slug),
