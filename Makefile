@@ -20,7 +20,10 @@ SAY := @$(if $(V),:,echo) " "
 
 # What there is
 
-CORE_SRCS := $(wildcard src/evolu_*.c)
+# of the two kinds of SHA-256 the module alone may take the other one
+
+CORE_SRCS := $(filter-out src/evolu_sha256_libcrypto.c, \
+    $(wildcard src/evolu_*.c))
 CLI_SRCS := $(wildcard src/cli/*.c)
 UNIT_SRCS := $(wildcard t/unit/test_*.c)
 FUZZ_SRCS := $(wildcard t/fuzz/fuzz_*.c)
@@ -61,7 +64,7 @@ UNIT_CFLAGS := -D_GNU_SOURCE -It/unit \
     -Wno-unused-parameter -Wno-missing-field-initializers \
     $(NGINX_DIRS:%=-isystem $(NGINX_SRC)/%) -isystem $(BUILD)/nginx \
     @$(BUILD)/hiredis/cflags
-UNIT_LIBS := @$(BUILD)/hiredis/libs -lcmocka -lsodium
+UNIT_LIBS := @$(BUILD)/hiredis/libs -lcmocka -lsodium -lcrypto
 
 # the unit tests run sanitized, too
 

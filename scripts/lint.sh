@@ -30,7 +30,8 @@ scripts=(scripts/*.sh contrib/*/*.sh .ci/run)
 
 layers=(evolu_bytes evolu_bucket evolu_version evolu_address
         evolu_credential evolu_secret
-        evolu_digest evolu_locator evolu_target evolu_record evolu_keyfile
+        evolu_sha256+evolu_sha256_libcrypto evolu_digest evolu_locator
+        evolu_target evolu_record evolu_keyfile
         evolu_verdict evolu_url
         ngx_http_evolu_auth ngx_http_evolu_auth_failures
         ngx_http_evolu_auth_counters
@@ -73,8 +74,8 @@ inside=" ngx_http_evolu_auth_cache:ngx_http_evolu_auth_cache_zone
 
 # The core has no input, no output and no clock.
 
-core_system=" arpa/inet.h limits.h sodium.h stddef.h stdint.h stdlib.h string.h
-              sys/mman.h "
+core_system=" arpa/inet.h limits.h openssl/sha.h sodium.h stddef.h stdint.h
+              stdlib.h string.h sys/mman.h "
 
 
 # rank NAME: its place in the layers, or nothing

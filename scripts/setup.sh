@@ -29,8 +29,9 @@ fi
 
 release=${VERSION_ID:-99}          # testing and unstable have no number
 
-packages=(gcc libc6-dev make dpkg-dev pkgconf nginx nginx-dev libsodium-dev
-          libjansson-dev redis-server redis-tools perl curl procps openssl)
+packages=(gcc libc6-dev make dpkg-dev pkgconf nginx nginx-dev libssl-dev
+          libsodium-dev libjansson-dev redis-server redis-tools perl curl
+          procps openssl)
 
 # Debian 12's hiredis is too old: scripts/hiredis.sh builds one
 

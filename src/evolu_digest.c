@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "evolu_digest.h"
+#include "evolu_sha256.h"
 
 
 /*
@@ -18,15 +19,21 @@
 
 
 /*
- * A pepper is kept as the state of an HMAC that has taken in the key, which
- * also spares two of the four SHA-256 blocks of every digest.
+ * A pepper is kept as the two states of an HMAC (RFC 2104) that have taken in
+ * the key, which also spares two of the four SHA-256 blocks of every digest.
  */
 
 typedef struct {
-    crypto_auth_hmacsha256_state  state;
+    evolu_sha256_t                inner;
+    evolu_sha256_t                outer;
     unsigned char                 id_len;
     unsigned char                 id[EVOLU_PEPPER_ID_MAX];
 } evolu_pepper_t;
+
+
+_Static_assert(EVOLU_PEPPER_MAX <= EVOLU_SHA256_BLOCK
+               && EVOLU_DIGEST_SIZE == EVOLU_SHA256_SIZE,
+               "the key of an HMAC is used as it is");
 
 
 struct evolu_peppers_s {
@@ -43,8 +50,9 @@ typedef struct {
 
 
 static int evolu_pepper_id_valid(evolu_bytes_t id);
-static int evolu_pepper_read(evolu_bytes_t text,
-    crypto_auth_hmacsha256_state *state);
+static int evolu_pepper_read(evolu_bytes_t text, evolu_pepper_t *pepper);
+static void evolu_pepper_pad(evolu_sha256_t *state, const unsigned char *key,
+    size_t len, unsigned char pad);
 static void evolu_pepper_hmac(const evolu_pepper_t *pepper, evolu_bytes_t data,
     unsigned char out[EVOLU_DIGEST_SIZE]);
 
@@ -109,7 +117,7 @@ evolu_peppers_add(evolu_peppers_t *peppers, evolu_bytes_t id,
 
     pepper = &peppers->pepper[peppers->n];
 
-    if (evolu_pepper_read(text, &pepper->state) != 0) {
+    if (evolu_pepper_read(text, pepper) != 0) {
         return EVOLU_PEPPER_BAD_TEXT;
     }
 
@@ -325,8 +333,14 @@ void
 evolu_digest(evolu_algorithm_t a, const evolu_peppers_t *peppers,
     evolu_bytes_t data, unsigned char out[EVOLU_DIGEST_SIZE])
 {
+    evolu_sha256_t  state;
+
     if (a.pepper == EVOLU_PEPPER_NONE) {
-        crypto_hash_sha256(out, data.data, data.len);
+        evolu_sha256_init(&state);
+        evolu_sha256_update(&state, data);
+        evolu_sha256_final(&state, out);
+
+        sodium_memzero(&state, sizeof(state));
         return;
     }
 
@@ -449,10 +463,10 @@ evolu_pepper_id_valid(evolu_bytes_t id)
 }
 
 
-/* Sets state from the text of a pepper file, or leaves it: 0 or -1. */
+/* Sets the key from the text of a pepper file, or leaves it: 0 or -1. */
 
 static int
-evolu_pepper_read(evolu_bytes_t text, crypto_auth_hmacsha256_state *state)
+evolu_pepper_read(evolu_bytes_t text, evolu_pepper_t *pepper)
 {
     int            rc;
     size_t         len;
@@ -470,7 +484,8 @@ evolu_pepper_read(evolu_bytes_t text, crypto_auth_hmacsha256_state *state)
                         NULL, &len, NULL);
 
     if (rc == 0) {
-        crypto_auth_hmacsha256_init(state, key, len);
+        evolu_pepper_pad(&pepper->inner, key, len, 0x36);
+        evolu_pepper_pad(&pepper->outer, key, len, 0x5c);
     }
 
     sodium_memzero(key, sizeof(key));
@@ -479,16 +494,51 @@ evolu_pepper_read(evolu_bytes_t text, crypto_auth_hmacsha256_state *state)
 }
 
 
+/* Begins one of the two digests of an HMAC; no key is longer than a block. */
+
+static void
+evolu_pepper_pad(evolu_sha256_t *state, const unsigned char *key, size_t len,
+    unsigned char pad)
+{
+    size_t         i;
+    evolu_bytes_t  all;
+    unsigned char  block[EVOLU_SHA256_BLOCK];
+
+    memset(block, pad, sizeof(block));
+
+    for (i = 0; i < len; i++) {
+        block[i] ^= key[i];
+    }
+
+    all.data = block;
+    all.len = sizeof(block);
+
+    evolu_sha256_init(state);
+    evolu_sha256_update(state, all);
+
+    sodium_memzero(block, sizeof(block));
+}
+
+
 static void
 evolu_pepper_hmac(const evolu_pepper_t *pepper, evolu_bytes_t data,
     unsigned char out[EVOLU_DIGEST_SIZE])
 {
-    crypto_auth_hmacsha256_state  state;
+    evolu_bytes_t   inner;
+    evolu_sha256_t  state;
+    unsigned char   digest[EVOLU_SHA256_SIZE];
 
-    state = pepper->state;
+    state = pepper->inner;
+    evolu_sha256_update(&state, data);
+    evolu_sha256_final(&state, digest);
 
-    crypto_auth_hmacsha256_update(&state, data.data, data.len);
-    crypto_auth_hmacsha256_final(&state, out);
+    inner.data = digest;
+    inner.len = sizeof(digest);
+
+    state = pepper->outer;
+    evolu_sha256_update(&state, inner);
+    evolu_sha256_final(&state, out);
 
     sodium_memzero(&state, sizeof(state));
+    sodium_memzero(digest, sizeof(digest));
 }
