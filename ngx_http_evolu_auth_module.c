@@ -9,6 +9,7 @@
 
 #include "ngx_http_evolu_auth_directives.h"
 #include "ngx_http_evolu_auth_handler.h"
+#include "ngx_http_evolu_auth_recall.h"
 #include "ngx_http_evolu_auth_reply.h"
 #include "ngx_http_evolu_auth_status.h"
 #include "ngx_http_evolu_auth_variables.h"
@@ -290,6 +291,8 @@ ngx_http_evolu_auth_init_process(ngx_cycle_t *cycle)
                       "evolu_auth: peppers can't be locked in memory; raise "
                       "\"ulimit -l\" to keep them out of swap");
     }
+
+    mcf->recall = ngx_http_evolu_auth_recall_create(cycle->pool, mcf->cache);
 
     return ngx_http_evolu_auth_store_open(&mcf->store, cycle);
 }

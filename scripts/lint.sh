@@ -47,9 +47,11 @@ layers=(evolu_bytes evolu_bucket evolu_version evolu_address
         ngx_http_evolu_auth_known
         ngx_http_evolu_auth_conf_read ngx_http_evolu_auth_conf_redis
         ngx_http_evolu_auth_conf+ngx_http_evolu_auth_spelling
-        ngx_http_evolu_auth_ctx ngx_http_evolu_auth_credential
+        ngx_http_evolu_auth_ctx ngx_http_evolu_auth_recall
+        ngx_http_evolu_auth_credential
         ngx_http_evolu_auth_headers ngx_http_evolu_auth_reply
-        ngx_http_evolu_auth_judge ngx_http_evolu_auth_audit
+        ngx_http_evolu_auth_facts ngx_http_evolu_auth_judge
+        ngx_http_evolu_auth_audit
         ngx_http_evolu_auth_directives
         ngx_http_evolu_auth_variables ngx_http_evolu_auth_whoami
         ngx_http_evolu_auth_metrics ngx_http_evolu_auth_status_page

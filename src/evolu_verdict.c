@@ -425,6 +425,42 @@ evolu_verdict_clear(evolu_verdict_t *verdict)
 }
 
 
+int
+evolu_verdict_repeatable(const evolu_record_t *record, uint64_t matched,
+    int64_t *nbf)
+{
+    evolu_entry_t  *e;
+
+    matched = evolu_verdict_entries(record, matched);
+
+    if (matched == 0 || (matched & (matched - 1)) != 0) {
+        return 0;
+    }
+
+    e = evolu_record_entries(record) + __builtin_ctzll(matched);
+
+    *nbf = e->nbf;
+
+    return (e->flags & EVOLU_ENTRY_RESTRICTED) == 0;
+}
+
+
+int
+evolu_verdict_repeats(const evolu_verdict_t *verdict, int64_t nbf,
+    const evolu_facts_t *facts)
+{
+    return verdict->reason == EVOLU_REASON_OK
+           && !facts->connection
+           && !facts->duplicate
+           && !facts->bad_target
+           && !facts->reserved_arg
+           && !facts->throttled
+           && facts->status == EVOLU_CREDENTIAL_OK
+           && facts->now >= nbf
+           && facts->now < verdict->exp;
+}
+
+
 const char *
 evolu_reason_name(evolu_reason_t reason)
 {

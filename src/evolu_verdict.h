@@ -117,6 +117,22 @@ void evolu_verdict_judge(const evolu_policy_t *policy,
     const evolu_facts_t *facts, const evolu_record_t *record,
     uint64_t matched, evolu_verdict_t *verdict);
 
+/*
+ * 1 when an "ok" that evolu_verdict_judge() gave for this record and this set
+ * of matching entries depends on nothing else but policy, credential and names
+ * addressed, on the time, and on what evolu_verdict_repeats() looks at: one
+ * entry matches, from every address.  *nbf is set to that entry's, then.
+ */
+int evolu_verdict_repeatable(const evolu_record_t *record, uint64_t matched,
+    int64_t *nbf);
+
+/*
+ * 1 when such an "ok" is the verdict of these facts as well; who asks has
+ * compared the rest of what it depends on.
+ */
+int evolu_verdict_repeats(const evolu_verdict_t *verdict, int64_t nbf,
+    const evolu_facts_t *facts);
+
 /* "ok", "bad_secret", ...; "-" for EVOLU_REASON_NONE */
 const char *evolu_reason_name(evolu_reason_t reason);
 

@@ -31,18 +31,12 @@ ngx_http_evolu_auth_answer_cached(ngx_http_evolu_auth_store_t *store,
     ngx_http_evolu_auth_read_e kind, evolu_bytes_t locator, ngx_uint_t stale,
     ngx_http_evolu_auth_answer_t *answer)
 {
-    size_t                              size;
-    ngx_uint_t                          usable;
-    ngx_http_evolu_auth_value_e         value;
+    ngx_http_evolu_auth_cache_found_t   found;
     ngx_http_evolu_auth_cache_state_e   state;
-
-    size = 0;
-    usable = 0;
-    value = NGX_HTTP_EVOLU_AUTH_VALUE_NONE;
 
     state = ngx_http_evolu_auth_cache_find(store->cache, locator,
                                            ngx_http_evolu_auth_answer_image,
-                                           &size, &value, &usable);
+                                           &found);
 
     if (state == NGX_HTTP_EVOLU_AUTH_CACHE_NEGATIVE) {
         answer->rc = NGX_DECLINED;
@@ -50,9 +44,9 @@ ngx_http_evolu_auth_answer_cached(ngx_http_evolu_auth_store_t *store,
         return state;
     }
 
-    if (value != (kind == NGX_HTTP_EVOLU_AUTH_READ_HASH
-                  ? NGX_HTTP_EVOLU_AUTH_VALUE_RECORD
-                  : NGX_HTTP_EVOLU_AUTH_VALUE_NAMES))
+    if (found.kind != (kind == NGX_HTTP_EVOLU_AUTH_READ_HASH
+                       ? NGX_HTTP_EVOLU_AUTH_VALUE_RECORD
+                       : NGX_HTTP_EVOLU_AUTH_VALUE_NAMES))
     {
         return NGX_HTTP_EVOLU_AUTH_CACHE_MISS;
     }
@@ -61,11 +55,12 @@ ngx_http_evolu_auth_answer_cached(ngx_http_evolu_auth_store_t *store,
 
     case NGX_HTTP_EVOLU_AUTH_CACHE_FRESH:
         answer->from = NGX_HTTP_EVOLU_AUTH_FROM_FRESH;
+        answer->watch = found.watch;
         break;
 
     case NGX_HTTP_EVOLU_AUTH_CACHE_STALE:
 
-        if (!stale || !usable) {
+        if (!stale || !found.usable) {
             return NGX_HTTP_EVOLU_AUTH_CACHE_MISS;
         }
 
@@ -78,7 +73,8 @@ ngx_http_evolu_auth_answer_cached(ngx_http_evolu_auth_store_t *store,
 
     answer->rc = NGX_OK;
     ngx_http_evolu_auth_answer_set(answer, kind,
-                                   ngx_http_evolu_auth_answer_image, size);
+                                   ngx_http_evolu_auth_answer_image,
+                                   found.size);
 
     return state;
 }

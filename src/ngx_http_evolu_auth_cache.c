@@ -9,7 +9,8 @@
 
 static ngx_http_evolu_auth_cache_state_e ngx_http_evolu_auth_cache_judge(
     ngx_http_evolu_auth_cache_t *cache,
-    ngx_http_evolu_auth_cache_node_t *node, ngx_uint_t *usable);
+    ngx_http_evolu_auth_cache_node_t *node,
+    ngx_http_evolu_auth_cache_found_t *found);
 static ngx_uint_t ngx_http_evolu_auth_cache_same_image(evolu_record_t *a,
     evolu_record_t *b);
 static ngx_uint_t ngx_http_evolu_auth_cache_same_entry(evolu_entry_t *a,
@@ -62,16 +63,15 @@ ngx_http_evolu_auth_cache_tag_key(ngx_http_evolu_auth_cache_t *cache,
 
 ngx_http_evolu_auth_cache_state_e
 ngx_http_evolu_auth_cache_find(ngx_http_evolu_auth_cache_t *cache,
-    evolu_bytes_t locator, void *buf, size_t *size,
-    ngx_http_evolu_auth_value_e *kind, ngx_uint_t *usable)
+    evolu_bytes_t locator, void *buf, ngx_http_evolu_auth_cache_found_t *found)
 {
     uint64_t                            hash;
     ngx_http_evolu_auth_cache_node_t   *node, **link;
     ngx_http_evolu_auth_cache_state_e   state;
 
-    *size = 0;
-    *kind = NGX_HTTP_EVOLU_AUTH_VALUE_NONE;
-    *usable = 0;
+    found->size = 0;
+    found->kind = NGX_HTTP_EVOLU_AUTH_VALUE_NONE;
+    found->usable = 0;
 
     state = NGX_HTTP_EVOLU_AUTH_CACHE_MISS;
     hash = ngx_http_evolu_auth_cache_hash(cache, locator);
@@ -82,7 +82,7 @@ ngx_http_evolu_auth_cache_find(ngx_http_evolu_auth_cache_t *cache,
     node = *link;
 
     if (node != NULL) {
-        state = ngx_http_evolu_auth_cache_judge(cache, node, usable);
+        state = ngx_http_evolu_auth_cache_judge(cache, node, found);
 
         if (state == NGX_HTTP_EVOLU_AUTH_CACHE_MISS) {
             ngx_http_evolu_auth_cache_remove(cache, link);
@@ -90,22 +90,22 @@ ngx_http_evolu_auth_cache_find(ngx_http_evolu_auth_cache_t *cache,
         } else {
             node->flags |= NGX_HTTP_EVOLU_AUTH_CACHE_USED;
 
-            *size = node->size;
-            *kind = node->kind;
+            found->size = node->size;
+            found->kind = node->kind;
             ngx_memcpy(buf, ngx_http_evolu_auth_cache_value(node), node->size);
         }
     }
 
     ngx_http_evolu_auth_cache_unlock(cache);
 
-    if (*kind == NGX_HTTP_EVOLU_AUTH_VALUE_RECORD
-        && !evolu_record_whole(buf, *size))
+    if (found->kind == NGX_HTTP_EVOLU_AUTH_VALUE_RECORD
+        && !evolu_record_whole(buf, found->size))
     {
         ngx_http_evolu_auth_cache_drop(cache, locator);
 
-        *size = 0;
-        *kind = NGX_HTTP_EVOLU_AUTH_VALUE_NONE;
-        *usable = 0;
+        found->size = 0;
+        found->kind = NGX_HTTP_EVOLU_AUTH_VALUE_NONE;
+        found->usable = 0;
 
         return NGX_HTTP_EVOLU_AUTH_CACHE_MISS;
     }
@@ -118,11 +118,13 @@ ngx_http_evolu_auth_cache_find(ngx_http_evolu_auth_cache_t *cache,
 
 static ngx_http_evolu_auth_cache_state_e
 ngx_http_evolu_auth_cache_judge(ngx_http_evolu_auth_cache_t *cache,
-    ngx_http_evolu_auth_cache_node_t *node, ngx_uint_t *usable)
+    ngx_http_evolu_auth_cache_node_t *node,
+    ngx_http_evolu_auth_cache_found_t *found)
 {
-    ngx_msec_t                       age, limit;
-    ngx_uint_t                       current;
-    ngx_http_evolu_auth_cache_sh_t  *sh;
+    ngx_msec_t                          age, limit;
+    ngx_uint_t                          current, tracked;
+    ngx_http_evolu_auth_cache_sh_t     *sh;
+    ngx_http_evolu_auth_cache_watch_t  *watch;
 
     sh = cache->sh;
     age = ngx_http_evolu_auth_cache_elapsed(node->read);
@@ -134,7 +136,9 @@ ngx_http_evolu_auth_cache_judge(ngx_http_evolu_auth_cache_t *cache,
                : NGX_HTTP_EVOLU_AUTH_CACHE_MISS;
     }
 
-    if (node->flags & NGX_HTTP_EVOLU_AUTH_CACHE_TRACKED) {
+    tracked = (node->flags & NGX_HTTP_EVOLU_AUTH_CACHE_TRACKED) != 0;
+
+    if (tracked) {
         limit = sh->covered ? cache->fresh : 0;
 
     } else {
@@ -142,13 +146,57 @@ ngx_http_evolu_auth_cache_judge(ngx_http_evolu_auth_cache_t *cache,
     }
 
     if (current && age < limit) {
+        watch = &found->watch;
+
+        watch->bucket = node->hash & (sh->nbuckets - 1);
+        watch->sequence = sh->buckets[watch->bucket].sequence;
+        watch->generation = sh->generation;
+        watch->until = ngx_current_msec - age + limit;
+        watch->tracked = tracked;
+
         return NGX_HTTP_EVOLU_AUTH_CACHE_FRESH;
     }
 
-    *usable = ngx_http_evolu_auth_cache_elapsed(sh->last_good) < cache->stale
-              && age < cache->fresh + cache->stale;
+    found->usable = ngx_http_evolu_auth_cache_elapsed(sh->last_good)
+                    < cache->stale
+                    && age < cache->fresh + cache->stale;
 
     return NGX_HTTP_EVOLU_AUTH_CACHE_STALE;
+}
+
+
+/*
+ * Each of these is one word, written under the lock: to read them one after
+ * another is as good as to have come a moment earlier.  A zone whose coverage
+ * ends unnoticed gets a new generation before it is covered again.
+ */
+
+ngx_uint_t
+ngx_http_evolu_auth_cache_watched(ngx_http_evolu_auth_cache_t *cache,
+    ngx_http_evolu_auth_cache_watch_t *watch)
+{
+    volatile ngx_http_evolu_auth_cache_sh_t      *sh;
+    volatile ngx_http_evolu_auth_cache_bucket_t  *bucket;
+
+    sh = cache->sh;
+    bucket = &sh->buckets[watch->bucket];
+
+    if (bucket->sequence != watch->sequence
+        || sh->generation != watch->generation
+        || (ngx_msec_int_t) (ngx_current_msec - watch->until) >= 0
+        || (watch->tracked
+            && (!sh->covered
+                || (ngx_msec_int_t) (ngx_current_msec - sh->covered_until)
+                   >= 0)))
+    {
+        return 0;
+    }
+
+    if (!bucket->used) {
+        bucket->used = 1;
+    }
+
+    return 1;
 }
 
 

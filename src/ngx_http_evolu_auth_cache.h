@@ -82,6 +82,30 @@ typedef struct {
 } ngx_http_evolu_auth_cache_stat_t;
 
 
+/*
+ * Until when a value that was found fresh is so without another look: what
+ * ngx_http_evolu_auth_cache_watched() compares
+ */
+
+typedef struct {
+    uint64_t             sequence;     /* of the locator's bucket */
+    uint64_t             generation;   /* of the zone */
+    ngx_msec_t           until;
+    uint32_t             bucket;
+    uint32_t             tracked;      /* 1: its changes are pushed */
+} ngx_http_evolu_auth_cache_watch_t;
+
+
+/* what is found */
+
+typedef struct {
+    size_t                             size;    /* of the value */
+    ngx_http_evolu_auth_value_e        kind;
+    ngx_uint_t                         usable;  /* of a stale one */
+    ngx_http_evolu_auth_cache_watch_t  watch;   /* of a fresh one */
+} ngx_http_evolu_auth_cache_found_t;
+
+
 /* what must be noted before a read is sent, and shown when it is put */
 
 typedef struct {
@@ -104,14 +128,23 @@ void ngx_http_evolu_auth_cache_tag_key(ngx_http_evolu_auth_cache_t *cache,
 /*
  * Looks a locator up.  A value is copied to buf (EVOLU_IMAGE_MAX bytes,
  * aligned), its kind and size are set.  STALE means: neither trusted nor
- * forgotten; whether it may serve, see *usable: 1 while `stale` allows it,
+ * forgotten; whether it may serve, see usable: 1 while `stale` allows it,
  * counted from when the store was last known good and never beyond read time +
- * fresh + stale.  Never blocks but for the zone's lock; copies at most the
- * value.
+ * fresh + stale.  FRESH comes with a watch.  Never blocks but for the zone's
+ * lock; copies at most the value.
  */
 ngx_http_evolu_auth_cache_state_e ngx_http_evolu_auth_cache_find(
     ngx_http_evolu_auth_cache_t *cache, evolu_bytes_t locator, void *buf,
-    size_t *size, ngx_http_evolu_auth_value_e *kind, ngx_uint_t *usable);
+    ngx_http_evolu_auth_cache_found_t *found);
+
+/*
+ * 1 when what was found fresh would be found so again: nothing was pushed for
+ * its bucket, the zone is still covered, and it is not too old.  Takes no lock:
+ * it sees what another worker wrote as soon as that left its processor.
+ */
+ngx_uint_t ngx_http_evolu_auth_cache_watched(
+    ngx_http_evolu_auth_cache_t *cache,
+    ngx_http_evolu_auth_cache_watch_t *watch);
 
 /* Notes the locator's bucket and the generation before a read is sent. */
 void ngx_http_evolu_auth_cache_mark(ngx_http_evolu_auth_cache_t *cache,

@@ -8,7 +8,7 @@
 
 
 #define NGX_HTTP_EVOLU_AUTH_CACHE_MAGIC      0x65766c61
-#define NGX_HTTP_EVOLU_AUTH_CACHE_VERSION    2
+#define NGX_HTTP_EVOLU_AUTH_CACHE_VERSION    3
 
 /* a part of the records' share that is kept free when a zone is preloaded */
 #define NGX_HTTP_EVOLU_AUTH_CACHE_UNFILLED   16
@@ -376,9 +376,10 @@ static ngx_uint_t
 ngx_http_evolu_auth_cache_evict(ngx_http_evolu_auth_cache_t *cache,
     ngx_http_evolu_auth_cache_list_t *list)
 {
-    ngx_uint_t                          n;
-    ngx_queue_t                        *q;
-    ngx_http_evolu_auth_cache_node_t   *node, **link;
+    ngx_uint_t                            n;
+    ngx_queue_t                          *q;
+    ngx_http_evolu_auth_cache_node_t     *node, **link;
+    ngx_http_evolu_auth_cache_bucket_t   *bucket;
 
     if (ngx_queue_empty(&list->queue)) {
         return 0;
@@ -387,12 +388,14 @@ ngx_http_evolu_auth_cache_evict(ngx_http_evolu_auth_cache_t *cache,
     for (n = 0; n < NGX_HTTP_EVOLU_AUTH_CACHE_CHANCES; n++) {
         q = ngx_queue_last(&list->queue);
         node = ngx_queue_data(q, ngx_http_evolu_auth_cache_node_t, queue);
+        bucket = ngx_http_evolu_auth_cache_bucket(cache->sh, node->hash);
 
-        if (!(node->flags & NGX_HTTP_EVOLU_AUTH_CACHE_USED)) {
+        if (!(node->flags & NGX_HTTP_EVOLU_AUTH_CACHE_USED) && !bucket->used) {
             break;
         }
 
         node->flags &= ~NGX_HTTP_EVOLU_AUTH_CACHE_USED;
+        bucket->used = 0;
 
         ngx_http_evolu_auth_cache_begin(cache->sh);
 

@@ -45,6 +45,9 @@ struct ngx_http_evolu_auth_cache_node_s {
 typedef struct {
     ngx_http_evolu_auth_cache_node_t  *head;
     uint64_t                           sequence;
+
+    /* 1: a record was used by who did not look into it, see _watched() */
+    ngx_uint_t                         used;
 } ngx_http_evolu_auth_cache_bucket_t;
 
 

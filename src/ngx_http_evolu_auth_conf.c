@@ -79,6 +79,7 @@ ngx_http_evolu_auth_create_main_conf(ngx_conf_t *cf)
      *     mcf->peppers = NULL;
      *     mcf->file = NULL;
      *     mcf->globals = NULL;
+     *     mcf->recall = NULL;
      *     mcf->file_name = { 0, NULL };
      *     mcf->names = { NULL };
      *     mcf->enabled = 0;

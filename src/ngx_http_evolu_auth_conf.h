@@ -127,6 +127,9 @@ typedef struct {
 } ngx_http_evolu_auth_limit_t;
 
 
+typedef struct ngx_http_evolu_auth_recall_s  ngx_http_evolu_auth_recall_t;
+
+
 typedef struct {
     ngx_http_evolu_auth_cache_t       *cache;    /* NULL: no zone */
     ngx_http_evolu_auth_redis_conf_t  *redis;    /* NULL: no Redis */
@@ -134,6 +137,7 @@ typedef struct {
     evolu_keyfile_t                   *file;     /* NULL: no key file */
     evolu_record_t                    *globals;  /* global keys; NULL: none */
     ngx_http_evolu_auth_store_t        store;    /* the worker's */
+    ngx_http_evolu_auth_recall_t      *recall;   /* the worker's; NULL: none */
 
     ngx_str_t                          file_name;
     ngx_http_evolu_auth_place_t        file_place;

@@ -132,7 +132,7 @@ ngx_http_evolu_auth_credential_find(ngx_http_request_t *r,
         value.len = n;
     }
 
-    facts->status = evolu_credential_parse(ngx_http_evolu_auth_bytes(&value),
+    facts->status = evolu_credential_split(ngx_http_evolu_auth_bytes(&value),
                                            &facts->credential);
 
     return NGX_OK;

@@ -35,7 +35,8 @@ ngx_int_t ngx_http_evolu_auth_credential_cut_args(ngx_http_request_t *r,
 
 /*
  * The credential by the sources of a location: sets facts->status,
- * ->credential, ->duplicate, ->connection.  *given is the number of sources
+ * ->credential, ->duplicate, ->connection.  EVOLU_CREDENTIAL_OK stands under
+ * the reserve of evolu_credential_check().  *given is the number of sources
  * that were present at all.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_http_evolu_auth_credential_find(ngx_http_request_t *r,

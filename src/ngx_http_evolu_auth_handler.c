@@ -6,6 +6,7 @@
 
 #include "ngx_http_evolu_auth_audit.h"
 #include "ngx_http_evolu_auth_credential.h"
+#include "ngx_http_evolu_auth_facts.h"
 #include "ngx_http_evolu_auth_handler.h"
 #include "ngx_http_evolu_auth_headers.h"
 #include "ngx_http_evolu_auth_judge.h"
@@ -112,7 +113,7 @@ ngx_http_evolu_auth_preaccess_handler(ngx_http_request_t *r)
 
     } else {
 
-        rc = ngx_http_evolu_auth_judge_holds(r, ctx, lcf);
+        rc = ngx_http_evolu_auth_facts_hold(r, ctx, lcf);
 
         if (rc < 0) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -209,8 +210,9 @@ ngx_http_evolu_auth_warn_subrequest(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_evolu_auth_access_handler(ngx_http_request_t *r)
 {
-    ngx_http_evolu_auth_ctx_t       *ctx;
-    ngx_http_evolu_auth_loc_conf_t  *lcf;
+    ngx_http_evolu_auth_ctx_t        *ctx;
+    ngx_http_evolu_auth_loc_conf_t   *lcf;
+    ngx_http_evolu_auth_main_conf_t  *mcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_evolu_auth_module);
 
@@ -245,7 +247,9 @@ ngx_http_evolu_auth_access_handler(ngx_http_request_t *r)
             ctx->audited = ctx->verdict.reason;
         }
 
-        if (lcf->hide
+        mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
+
+        if (lcf->hide && mcf->query
             && ngx_http_evolu_auth_credential_cut_args(r, ctx, lcf) != NGX_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

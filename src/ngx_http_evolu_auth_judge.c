@@ -4,9 +4,10 @@
  */
 
 
-#include "ngx_http_evolu_auth_credential.h"
+#include "ngx_http_evolu_auth_facts.h"
 #include "ngx_http_evolu_auth_judge.h"
 #include "ngx_http_evolu_auth_known.h"
+#include "ngx_http_evolu_auth_recall.h"
 
 
 /* what one judgement needs besides the context; lives on the stack */
@@ -19,23 +20,18 @@ typedef struct {
     evolu_digests_t                   digests;
     evolu_next_t                      next;
     evolu_bytes_t                     locator;
+    uint64_t                          matched;   /* entries of the record */
     ngx_http_evolu_auth_answer_t      answer;    /* when peeked */
     unsigned                          peeked:1;  /* the store was asked, and
                                                     the answer is there */
-    unsigned                          tagged:1;
+    ngx_uint_t                        tagged;    /* 1: tag is there */
     u_char                            tag[EVOLU_TAG_SIZE];
     u_char                            name[EVOLU_LOCATOR_MAX];
 } ngx_http_evolu_auth_judge_t;
 
 
-static ngx_int_t ngx_http_evolu_auth_judge_begin(
-    ngx_http_evolu_auth_judge_t *j, ngx_uint_t *done);
-static ngx_int_t ngx_http_evolu_auth_judge_addresses(ngx_http_request_t *r,
-    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf,
-    ngx_str_t *instance, ngx_str_t *campaign);
-static ngx_uint_t ngx_http_evolu_auth_judge_preflight(ngx_http_request_t *r);
-static evolu_address_t ngx_http_evolu_auth_judge_address(
-    struct sockaddr *sockaddr);
+static ngx_int_t ngx_http_evolu_auth_judge_recall(
+    ngx_http_evolu_auth_judge_t *j);
 static ngx_int_t ngx_http_evolu_auth_judge_throttle(
     ngx_http_evolu_auth_judge_t *j);
 static ngx_int_t ngx_http_evolu_auth_judge_failures(
@@ -89,11 +85,19 @@ ngx_http_evolu_auth_judge(ngx_http_request_t *r,
 
     if (ctx->result != NGX_HTTP_EVOLU_AUTH_RESULT_WAITING) {
 
-        rc = ngx_http_evolu_auth_judge_begin(&j, &done);
+        rc = ngx_http_evolu_auth_facts_gather(r, ctx, lcf, &done);
 
         if (rc != NGX_OK || done) {
             return rc;
         }
+
+        rc = ngx_http_evolu_auth_judge_recall(&j);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+
+        ctx->facts.address = ngx_http_evolu_auth_facts_address(r);
     }
 
     j.digests.n = 0;
@@ -144,218 +148,34 @@ ngx_http_evolu_auth_judge(ngx_http_request_t *r,
 }
 
 
-/* Gathers the facts.  *done: the request passes without a judgement. */
+/*
+ * The verdict that was given to the same before.  NGX_OK; NGX_DECLINED: there
+ * is none, and the credential was looked at byte by byte; NGX_ERROR.
+ */
 
 static ngx_int_t
-ngx_http_evolu_auth_judge_begin(ngx_http_evolu_auth_judge_t *j,
-    ngx_uint_t *done)
+ngx_http_evolu_auth_judge_recall(ngx_http_evolu_auth_judge_t *j)
 {
-    ngx_str_t                        instance, campaign;
-    ngx_uint_t                       given;
-    evolu_facts_t                   *facts;
-    evolu_target_t                  *target;
-    ngx_http_request_t              *r;
-    ngx_http_evolu_auth_ctx_t       *ctx;
-    ngx_http_evolu_auth_loc_conf_t  *lcf;
+    ngx_int_t                   rc;
+    evolu_facts_t              *facts;
+    ngx_http_evolu_auth_ctx_t  *ctx;
 
-    r = j->request;
     ctx = j->ctx;
-    lcf = j->lcf;
     facts = &ctx->facts;
 
-    ctx->lcf = lcf;
-    ctx->from = NGX_HTTP_EVOLU_AUTH_FROM_NOWHERE;
-    ctx->names = NULL;
-    ctx->failures = NULL;
-    ctx->preflight = 0;
-    ngx_str_null(&ctx->key_id);
-    ngx_str_null(&ctx->instance);
-    ngx_str_null(&ctx->campaign);
-
-    ngx_memzero(&ctx->verdict, sizeof(evolu_verdict_t));
-    ngx_memzero(facts, sizeof(evolu_facts_t));
-
-    *done = 1;
-
-    if (lcf->preflight && ngx_http_evolu_auth_judge_preflight(r)) {
-        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_ANONYMOUS;
-        ctx->preflight = 1;
-        return NGX_OK;
+    if (facts->status != EVOLU_CREDENTIAL_OK) {
+        return NGX_DECLINED;
     }
 
-    if (ngx_http_evolu_auth_judge_addresses(r, ctx, lcf, &instance, &campaign)
-        != NGX_OK
-        || ngx_http_evolu_auth_credential_find(r, ctx, lcf, facts, &given)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
+    rc = ngx_http_evolu_auth_recall_find(j->request, j->mcf->recall, ctx,
+                                         j->tag, &j->tagged);
+
+    if (rc == NGX_DECLINED) {
+        facts->status = evolu_credential_check(&facts->credential);
+        return NGX_DECLINED;
     }
 
-    if (lcf->enable == NGX_HTTP_EVOLU_AUTH_OPTIONAL && given == 0
-        && !facts->connection)
-    {
-        ctx->verdict.reason = EVOLU_REASON_MISSING;
-        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_ANONYMOUS;
-        return NGX_OK;
-    }
-
-    facts->instance = ngx_http_evolu_auth_bytes(&instance);
-    facts->campaign = ngx_http_evolu_auth_bytes(&campaign);
-    facts->address = ngx_http_evolu_auth_judge_address(
-                                                    r->connection->sockaddr);
-    facts->now = ngx_time();
-
-    if (lcf->enable == NGX_HTTP_EVOLU_AUTH_REPORT) {
-        /* a shadow computes no 400 of its own for hop-by-hop tricks */
-        facts->connection = 0;
-    }
-
-    if (lcf->policy.instance || lcf->policy.campaign || lcf->reserved) {
-
-        target = ngx_http_evolu_auth_ctx_target(r, ctx);
-
-        facts->bad_target = target->bad || ctx->bad_arg;
-
-        if (lcf->reserved != NULL) {
-            facts->reserved_arg = evolu_target_reserved(target->args,
-                                                        lcf->reserved->elts,
-                                                        lcf->reserved->nelts);
-        }
-    }
-
-    *done = 0;
-
-    return NGX_OK;
-}
-
-
-/* What the request addresses by the expressions of its location. */
-
-static ngx_int_t
-ngx_http_evolu_auth_judge_addresses(ngx_http_request_t *r,
-    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf,
-    ngx_str_t *instance, ngx_str_t *campaign)
-{
-    ngx_str_null(instance);
-    ngx_str_null(campaign);
-
-    if (lcf->instance != NULL
-        && ngx_http_complex_value(r, lcf->instance, instance) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (lcf->campaign != NULL
-        && ngx_http_complex_value(r, lcf->campaign, campaign) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_evolu_auth_judge_holds(ngx_http_request_t *r,
-    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf)
-{
-    ngx_str_t  instance, campaign;
-
-    if (ctx->lcf != lcf || ctx->result < NGX_HTTP_EVOLU_AUTH_RESULT_ALLOWED) {
-        return 0;
-    }
-
-    if (ctx->preflight) {
-        /* an error_page makes a GET of it */
-        return ngx_http_evolu_auth_judge_preflight(r);
-    }
-
-    if (lcf->instance == NULL && lcf->campaign == NULL) {
-        return 1;
-    }
-
-    if (ngx_http_evolu_auth_judge_addresses(r, ctx, lcf, &instance, &campaign)
-        != NGX_OK)
-    {
-        return -1;
-    }
-
-    return evolu_bytes_equal(ngx_http_evolu_auth_bytes(&instance),
-                             ctx->facts.instance)
-           && evolu_bytes_equal(ngx_http_evolu_auth_bytes(&campaign),
-                                ctx->facts.campaign);
-}
-
-
-/* A CORS preflight as browsers send it (Fetch standard, 3.2.2). */
-
-static ngx_uint_t
-ngx_http_evolu_auth_judge_preflight(ngx_http_request_t *r)
-{
-    ngx_uint_t        i, origin, method;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    if (r->method != NGX_HTTP_OPTIONS) {
-        return 0;
-    }
-
-    origin = 0;
-    method = 0;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len == sizeof("Origin") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "Origin",
-                                   sizeof("Origin") - 1)
-                   == 0)
-            {
-                origin = 1;
-            }
-
-            if (h[i].key.len == sizeof("Access-Control-Request-Method") - 1
-                && ngx_strncasecmp(h[i].key.data,
-                                   (u_char *) "Access-Control-Request-Method",
-                                   sizeof("Access-Control-Request-Method")
-                                   - 1)
-                   == 0)
-            {
-                method = 1;
-            }
-        }
-    }
-
-    return origin && method;
-}
-
-
-static evolu_address_t
-ngx_http_evolu_auth_judge_address(struct sockaddr *sockaddr)
-{
-    struct sockaddr_in   *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6  *sin6;
-#endif
-
-    switch (sockaddr->sa_family) {
-
-    case AF_INET:
-        sin = (struct sockaddr_in *) sockaddr;
-        return evolu_address((u_char *) &sin->sin_addr, 4);
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) sockaddr;
-        return evolu_address((u_char *) &sin6->sin6_addr, 16);
-#endif
-
-    default: /* AF_UNIX */
-        return evolu_address(NULL, 0);
-    }
+    return (rc == NGX_OK) ? ngx_http_evolu_auth_judge_done(j) : rc;
 }
 
 
@@ -646,12 +466,10 @@ ngx_http_evolu_auth_judge_record(ngx_http_evolu_auth_judge_t *j)
         return NGX_ERROR;
     }
 
-    if (j->ctx->verdict.reason == EVOLU_REASON_OK
-        && j->next == EVOLU_NEXT_INSTANCE)
-    {
-        return ngx_http_evolu_auth_judge_encode(j->request->pool,
-                                                facts->instance,
-                                                &j->ctx->instance);
+    if (j->ctx->verdict.reason == EVOLU_REASON_OK) {
+        ngx_http_evolu_auth_recall_keep(j->mcf->recall, j->ctx, &answer,
+                                        j->matched,
+                                        ngx_http_evolu_auth_judge_tag(j));
     }
 
     return NGX_OK;
@@ -906,6 +724,8 @@ ngx_http_evolu_auth_judge_by(ngx_http_evolu_auth_judge_t *j,
         }
     }
 
+    j->matched = matched;
+
     evolu_verdict_judge(&j->lcf->policy, &j->ctx->facts, answer->record,
                         matched, verdict);
 
@@ -1036,15 +856,25 @@ ngx_http_evolu_auth_judge_done(ngx_http_evolu_auth_judge_t *j)
                                                 facts->campaign,
                                                 &ctx->campaign);
 
-    case EVOLU_SCOPE_CAMPAIGN:
+    case EVOLU_SCOPE_INSTANCE:
+
+        if (ctx->names != NULL) {
+
+            /* by the token index, which has set it, or left it open */
+
+            return NGX_OK;
+        }
+
+        return ngx_http_evolu_auth_judge_encode(j->request->pool,
+                                                facts->instance,
+                                                &ctx->instance);
+
+    default: /* EVOLU_SCOPE_CAMPAIGN */
 
         /* nothing in a slug needs to be encoded */
 
         ctx->campaign.data = (u_char *) facts->credential.slug.data;
         ctx->campaign.len = facts->credential.slug.len;
-        return NGX_OK;
-
-    default: /* EVOLU_SCOPE_INSTANCE */
         return NGX_OK;
     }
 }

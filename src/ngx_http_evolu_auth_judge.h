@@ -2,8 +2,8 @@
 /*
  * Copyright (C) Evolu Auth Authors
  *
- * The judgement of a request: gathers its facts, has the records looked up,
- * lets the core decide, keeps the outcome in the context.
+ * The judgement of a request: has its facts gathered and the records looked
+ * up, lets the core decide, keeps the outcome in the context.
  */
 
 
@@ -21,14 +21,6 @@
  * NGX_ERROR: out of memory.
  */
 ngx_int_t ngx_http_evolu_auth_judge(ngx_http_request_t *r,
-    ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf);
-
-/*
- * 1 when the judgement in ctx is that of lcf and what the request addresses is
- * still the same, so that it holds after a redirect; 0 when not, -1 when out
- * of memory.
- */
-ngx_int_t ngx_http_evolu_auth_judge_holds(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf);
 
 

@@ -93,9 +93,7 @@ static size_t
 ngx_http_evolu_auth_known_find(ngx_http_evolu_auth_store_t *store,
     evolu_bytes_t locator, ngx_http_evolu_auth_value_e kind)
 {
-    size_t                       size;
-    ngx_uint_t                   usable;
-    ngx_http_evolu_auth_value_e  found;
+    ngx_http_evolu_auth_cache_found_t  found;
 
     if (store->conf == NULL) {
         return 0;
@@ -103,7 +101,7 @@ ngx_http_evolu_auth_known_find(ngx_http_evolu_auth_store_t *store,
 
     (void) ngx_http_evolu_auth_cache_find(store->cache, locator,
                                           ngx_http_evolu_auth_known_image,
-                                          &size, &found, &usable);
+                                          &found);
 
-    return (found == kind) ? size : 0;
+    return (found.kind == kind) ? found.size : 0;
 }

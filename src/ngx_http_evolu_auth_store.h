@@ -86,6 +86,7 @@ typedef struct {
     u_char                            *names;    /* of a token's set: each
                                                     name with a length byte */
     size_t                             size;     /* of names */
+    ngx_http_evolu_auth_cache_watch_t  watch;    /* with FROM_FRESH */
 } ngx_http_evolu_auth_answer_t;
 
 

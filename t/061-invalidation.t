@@ -38,6 +38,10 @@ sub changes {
 
     for my $worker (@workers) {
         like($worker->ask($credential), $before, "$name: before");
+
+        # and what a worker remembers of it does not outlast it
+
+        $worker->ask($credential) for 1 .. 2;
     }
 
     $code->();

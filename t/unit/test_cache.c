@@ -43,7 +43,9 @@ typedef ngx_http_evolu_auth_cache_sh_t      sh_t;
 typedef ngx_http_evolu_auth_cache_node_t    node_t;
 typedef ngx_http_evolu_auth_cache_list_t    list_t;
 typedef ngx_http_evolu_auth_cache_mark_t    mark_t;
+typedef ngx_http_evolu_auth_cache_watch_t   watch_t;
 typedef ngx_http_evolu_auth_cache_state_e   state_t;
+typedef ngx_http_evolu_auth_cache_found_t   found_t;
 typedef ngx_http_evolu_auth_value_e         kind_t;
 
 
@@ -103,6 +105,7 @@ static _Alignas(8) u_char  image[EVOLU_IMAGE_MAX];
 static size_t           out_size;
 static kind_t           out_kind;
 static ngx_uint_t       usable;
+static found_t          found;
 
 
 /* what the cache needs of nginx */
@@ -462,8 +465,15 @@ put_none(cache_t *c, evolu_bytes_t key)
 static state_t
 find(cache_t *c, evolu_bytes_t key)
 {
-    return ngx_http_evolu_auth_cache_find(c, key, out, &out_size, &out_kind,
-                                          &usable);
+    ngx_http_evolu_auth_cache_state_e  state;
+
+    state = ngx_http_evolu_auth_cache_find(c, key, out, &found);
+
+    out_size = found.size;
+    out_kind = found.kind;
+    usable = found.usable;
+
+    return state;
 }
 
 
@@ -776,6 +786,104 @@ test_put_race(void **state)
 }
 
 
+/* How long what was found fresh is fresh without another look. */
+
+static void
+test_watched(void **state)
+{
+    watch_t   watch;
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    find(c, KEY("a"));
+    watch = found.watch;
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 1);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(&workers[1], &watch),
+                     1);
+
+    /* by age, of the value and not of the watch */
+
+    pass_covered(FRESH - 1);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 1);
+    find(c, KEY("a"));
+    assert_int_equal(found.watch.until, watch.until);
+    pass_covered(1);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 0);
+
+    /* a push, whoever hears it, also when nothing is kept any more */
+
+    put_text(c, KEY("a"), "value");
+    find(c, KEY("a"));
+    watch = found.watch;
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 1);
+    ngx_http_evolu_auth_cache_drop(&workers[1], KEY("a"));
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 0);
+
+    put_text(c, KEY("a"), "value");
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 0);
+
+    /* everything has to be read again */
+
+    find(c, KEY("a"));
+    watch = found.watch;
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 1);
+    ngx_http_evolu_auth_cache_expire(&workers[1]);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 0);
+}
+
+
+static void
+test_watched_coverage(void **state)
+{
+    watch_t   watch;
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    /* nobody has said a word for too long: noticed or not */
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    find(c, KEY("a"));
+    watch = found.watch;
+
+    pass(COVER - 1);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 1);
+    pass(1);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 0);
+    beat(0, 1);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 0);
+
+    /* a link that is lost */
+
+    put_text(c, KEY("a"), "value");
+    find(c, KEY("a"));
+    watch = found.watch;
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 1);
+    ngx_http_evolu_auth_cache_uncover(c);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 0);
+    beat(0, 1);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 0);
+
+    /* what nobody is told about has its own limit, and needs no coverage */
+
+    ngx_http_evolu_auth_cache_uncover(c);
+    put(c, KEY("b"), NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, "value", 5, 0);
+    find(c, KEY("b"));
+    watch = found.watch;
+    pass(NGX_HTTP_EVOLU_AUTH_UNTRACKED - 1);
+    find(c, KEY("b"));
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &found.watch), 1);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 1);
+    pass(1);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &found.watch), 0);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 0);
+}
+
+
 static void
 test_limits(void **state)
 {
@@ -967,6 +1075,37 @@ test_second_chance(void **state)
 
     assert_int_equal(put_text(c, KEY("new"), "x"), NGX_OK);
     check_lists();
+}
+
+
+/* what is watched is not found, and stays for that */
+
+static void
+test_second_chance_watched(void **state)
+{
+    watch_t      watch;
+    ngx_uint_t   i;
+    cache_t     *c = &workers[0];
+
+    (void) state;
+
+    beat(0, 1);
+    memset(image, 'v', 1000);
+
+    put(c, KEY("hot"), NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, image, 800, 1);
+    find(c, KEY("hot"));
+    watch = found.watch;
+
+    for (i = 0; i < 2000; i++) {
+        assert_int_equal(ngx_http_evolu_auth_cache_watched(c, &watch), 1);
+        assert_int_equal(put(c, number_key("n", i),
+                             NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, image, 800, 1),
+                         NGX_OK);
+    }
+
+    assert_int_equal(find(c, KEY("hot")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(find(c, number_key("n", 0)),
+                     NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
 }
 
 
@@ -1866,10 +2005,20 @@ typedef struct {
 } link_t;
 
 
+/* what a worker found fresh, and watches */
+
+typedef struct {
+    ngx_uint_t          kept;
+    uint32_t            version;
+    watch_t             watch;
+} recalled_t;
+
+
 static link_t      links[WORKERS];
 static uint32_t    current[NAMES];
 static ngx_msec_t  replaced[NAMES][VERSIONS];
-static ngx_uint_t  outcomes[4];
+static recalled_t  recalled[WORKERS][NAMES];
+static ngx_uint_t  outcomes[4], nrecalled;
 
 
 static void
@@ -1993,6 +2142,18 @@ run_link(ngx_uint_t i)
 
 
 static void
+expect_current(ngx_uint_t name, uint32_t version)
+{
+    if (version != current[name]
+        && ngx_current_msec - replaced[name][version] > BOUND)
+    {
+        fail_msg("fresh %u ms after it was replaced",
+                 (unsigned) (ngx_current_msec - replaced[name][version]));
+    }
+}
+
+
+static void
 ask(ngx_uint_t i)
 {
     mark_t       mark;
@@ -2003,19 +2164,24 @@ ask(ngx_uint_t i)
     name = random() % NAMES;
     ngx_pid = pids[i];
 
+    if (recalled[i][name].kept
+        && ngx_http_evolu_auth_cache_watched(&workers[i],
+                                             &recalled[i][name].watch))
+    {
+        expect_current(name, recalled[i][name].version);
+        nrecalled++;
+    }
+
     state = find(&workers[i], number_key("name", name));
     outcomes[state]++;
 
     if (state == NGX_HTTP_EVOLU_AUTH_CACHE_FRESH) {
         memcpy(&version, out, sizeof(uint32_t));
+        expect_current(name, version);
 
-        if (version != current[name]
-            && ngx_current_msec - replaced[name][version] > BOUND)
-        {
-            fail_msg("fresh %u ms after it was replaced",
-                     (unsigned) (ngx_current_msec - replaced[name][version]));
-        }
-
+        recalled[i][name].kept = 1;
+        recalled[i][name].version = version;
+        recalled[i][name].watch = found.watch;
         return;
     }
 
@@ -2094,7 +2260,9 @@ test_coherence(void **state)
 
     (void) state;
 
+    nrecalled = 0;
     memset(outcomes, 0, sizeof(outcomes));
+    memset(recalled, 0, sizeof(recalled));
 
     for (seed = 1; seed <= SEEDS; seed++) {
         srandom(seed);
@@ -2129,12 +2297,14 @@ test_coherence(void **state)
         }
     }
 
-    print_message("missed %u, fresh %u, stale %u\n",
+    print_message("missed %u, fresh %u, stale %u, recalled %u\n",
                   (unsigned) outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_MISS],
                   (unsigned) outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_FRESH],
-                  (unsigned) outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_STALE]);
+                  (unsigned) outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_STALE],
+                  (unsigned) nrecalled);
     assert_true(outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_FRESH] > TICKS);
     assert_true(outcomes[NGX_HTTP_EVOLU_AUTH_CACHE_STALE] > 100);
+    assert_true(nrecalled > TICKS / 2);
 }
 
 
@@ -2148,11 +2318,16 @@ main(void)
         cmocka_unit_test_setup_teardown(test_untracked, setup, teardown),
         cmocka_unit_test_setup_teardown(test_negative, setup, teardown),
         cmocka_unit_test_setup_teardown(test_put_race, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watched, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_watched_coverage, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fingerprints, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tags, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_chance, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_second_chance_watched, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_budgets, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_covered, setup, teardown),

@@ -121,6 +121,12 @@ break_path(void)
     facts.bad_target = 1;
 }
 
+static void
+break_reserved(void)
+{
+    facts.reserved_arg = 1;
+}
+
 
 static const struct {
     fault_pt        set;
@@ -909,6 +915,98 @@ test_judge_last_of_64(void **state)
 }
 
 
+/* Which "ok" may be given again without a look at the record. */
+
+static void
+test_repeatable(void **state)
+{
+    int64_t          nbf;
+    evolu_record_t  *r;
+
+    (void) state;
+
+    reset();
+    assert_int_equal(evolu_verdict_repeatable(campaign(HASH), 1, &nbf), 1);
+    assert_true(nbf <= 0);
+    assert_int_equal(evolu_verdict_repeatable(campaign(HASH " nbf=" PAST), 1,
+                                              &nbf),
+                     1);
+    assert_int_equal(nbf, NOW - 1);
+
+    /* nothing matches, or what the record does not have */
+
+    assert_int_equal(evolu_verdict_repeatable(campaign(HASH), 0, &nbf), 0);
+    assert_int_equal(evolu_verdict_repeatable(campaign(HASH), 2, &nbf), 0);
+    assert_int_equal(evolu_verdict_repeatable(campaign(HASH), 3, &nbf), 1);
+
+    /* it depends on the address */
+
+    r = campaign(HASH " ip=0.0.0.0/0");
+    assert_int_equal(evolu_verdict_repeatable(r, 1, &nbf), 0);
+
+    /* another key may be better, or be the one in a moment */
+
+    r = record(&live, KEYS("v", "1", "key.a", HASH " nbf=" PAST,
+                           "key.b", HASH " nbf=" THIS, "key.c",
+                           HASH " ip=10.0.0.1"));
+    assert_int_equal(evolu_verdict_repeatable(r, 3, &nbf), 0);
+    assert_int_equal(evolu_verdict_repeatable(r, 5, &nbf), 0);
+    assert_int_equal(evolu_verdict_repeatable(r, 4, &nbf), 0);
+    assert_int_equal(evolu_verdict_repeatable(r, 2, &nbf), 1);
+    assert_int_equal(nbf, NOW);
+    assert_int_equal(evolu_verdict_repeatable(r, 1, &nbf), 1);
+    assert_int_equal(nbf, NOW - 1);
+}
+
+
+/* Whatever admit() or the time refuses is no repetition. */
+
+static void
+test_repeats(void **state)
+{
+    size_t           i;
+    evolu_verdict_t  ok;
+
+    static const fault_pt  faults[] = {
+        break_connection, break_duplicate, break_missing, break_malformed,
+        break_throttled, break_path, break_reserved
+    };
+
+    (void) state;
+
+    reset();
+    assert_int_equal(judge(campaign(HASH " nbf=" THIS " exp=" NEXT), 1),
+                     EVOLU_REASON_OK);
+    ok = verdict;
+    assert_int_equal(evolu_verdict_repeats(&ok, NOW, &facts), 1);
+
+    for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+        reset();
+        faults[i]();
+        assert_int_equal(evolu_verdict_repeats(&ok, NOW, &facts), 0);
+    }
+
+    reset();
+    facts.now = NOW - 1;
+    assert_int_equal(evolu_verdict_repeats(&ok, NOW, &facts), 0);
+    facts.now = NOW + 1;
+    assert_int_equal(evolu_verdict_repeats(&ok, NOW, &facts), 0);
+
+    /* a key without an end */
+
+    reset();
+    judge(campaign(HASH), 1);
+    facts.now = (int64_t) NOW * 2;
+    assert_int_equal(evolu_verdict_repeats(&verdict, 0, &facts), 1);
+
+    /* a refusal is found out each time */
+
+    reset();
+    judge(campaign(HASH), 0);
+    assert_int_equal(evolu_verdict_repeats(&verdict, 0, &facts), 0);
+}
+
+
 static void
 test_reasons(void **state)
 {
@@ -1110,6 +1208,8 @@ main(void)
         cmocka_unit_test(test_judge_record_disabled),
         cmocka_unit_test(test_judge_several),
         cmocka_unit_test(test_judge_last_of_64),
+        cmocka_unit_test(test_repeatable),
+        cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_reasons)
     };
 
