@@ -342,6 +342,10 @@ ngx_http_evolu_auth_redis_take(ngx_http_evolu_auth_redis_t *redis,
     ngx_int_t    rc;
     redisReply  *reply;
 
+    /* the worker may have been stopped in the middle of this turn */
+
+    ngx_time_update();
+
     if (ngx_http_evolu_auth_resp_feed(&redis->resp, data, len) != NGX_OK) {
         ngx_http_evolu_auth_redis_reset(redis, 0, "out of memory");
         return NGX_ERROR;

@@ -73,6 +73,14 @@ ngx_http_evolu_auth_redis_reply(ngx_http_evolu_auth_redis_t *redis,
     q = ngx_queue_head(&redis->commands);
     node = ngx_queue_data(q, ngx_http_evolu_auth_command_t, queue);
 
+    if (ngx_current_msec - node->sent >= NGX_HTTP_EVOLU_AUTH_SILENCE) {
+
+        /* this worker was stopped, or hung, and the answer is an old one */
+
+        ngx_http_evolu_auth_redis_reset(redis, 0, "silent for too long");
+        return NGX_ERROR;
+    }
+
     ngx_queue_remove(q);
 
     rc = ngx_http_evolu_auth_redis_dispatch(redis, node, reply);
@@ -293,14 +301,6 @@ ngx_http_evolu_auth_redis_on_epoch(ngx_http_evolu_auth_redis_t *redis,
     if (!valid) {
         ngx_http_evolu_auth_redis_not_ready(redis, reply);
         return NGX_OK;
-    }
-
-    if (ngx_current_msec - node->sent >= NGX_HTTP_EVOLU_AUTH_SILENCE) {
-
-        /* this worker was stopped, and the answer is an old one */
-
-        ngx_http_evolu_auth_redis_reset(redis, 0, "silent for too long");
-        return NGX_ERROR;
     }
 
     if (redis->state != NGX_HTTP_EVOLU_AUTH_LINK_LIVE) {

@@ -8,9 +8,11 @@ use warnings;
 
 use lib 't/lib';
 use EvoluNginx;
-use EvoluRedisScript qw(hash invalidate);
+use EvoluRedisScript qw(failure hash invalidate);
+use Fcntl qw(O_NONBLOCK O_RDWR);
+use POSIX ();
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 my $down = '503 - unavailable';
 my $fresh = qr/^200 (?:MISS|FRESH) ok$/;
@@ -236,5 +238,79 @@ sub half_stopped {
 }
 
 half_stopped();
+
+
+# A worker hangs, in a log that nobody reads, while a read is under way: the
+# answer is an old one when it goes on
+
+sub late {
+    for my $tracked (1, 0) {
+        my $name = $tracked ? 'tracked' : 'not tracked';
+        my $revoked = "$dir/revoked$tracked";
+        my $server = EvoluRedisScript->start(
+            socket => "$dir/late$tracked.sock",
+            log => "$dir/late$tracked.log",
+            answer => sub {
+                my ($link, $command, $key) = @_;
+
+                return failure('ERR no tracking')
+                    if $command eq 'CLIENT' && !$tracked;
+
+                return if $command ne 'HGETALL' || $key !~ /aB3dE6gH$/;
+                return hash() if -e $revoked;
+
+                # once the worker hangs
+
+                $link->after(0.5, hash(record_of($LIVE)));
+                return '';
+            });
+
+        my $pipe = "$dir/log$tracked";
+
+        POSIX::mkfifo($pipe, 0600) or die "$pipe: $!";
+        sysopen(my $log, $pipe, O_RDWR | O_NONBLOCK) or die "$pipe: $!";
+
+        my $nginx = EvoluNginx->start(redis => $server,
+            link => 'timeout=9s connect_timeout=9s', server => "
+                location /hang {
+                    evolu_auth on; evolu_auth_whoami; access_log $pipe;
+                }");
+        my ($early, $hangs, $later) = map { $nginx->connect } 1 .. 3;
+
+        is($_->ask($GLOBAL), '200 FILE ok', "$name: connected")
+            for $hangs, $later;
+
+        $early->send($LIVE);
+        within(2, "$name: a read is under way", sub {
+            $server->count('HGETALL', key_of($LIVE)) == 1
+        });
+
+        1 while syswrite($log, "\n" x 4096);
+        $hangs->send($GLOBAL, '/hang');
+
+        # the answer comes, then it changes, then it is an old one
+
+        sleep(0.8);
+        EvoluNginx::write_file("revoked$tracked", '');
+        sleep(2.2);
+        $later->send($LIVE);
+
+        1 while sysread($log, my $data, 65536);
+
+        # the link begins again, for which nobody else waits
+
+        is($early->read(10)->{text}, '401 MISS unknown',
+           "$name: revoked meanwhile");
+        like($later->read(10)->{text}, qr/^(?:401 \w+ unknown|\Q$down\E)$/,
+             "$name: for another one, too");
+
+        $nginx->stop;
+        $server->stop;
+    }
+
+    return;
+}
+
+late();
 
 done_testing();
