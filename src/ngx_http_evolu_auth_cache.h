@@ -205,16 +205,19 @@ ngx_uint_t ngx_http_evolu_auth_cache_full(ngx_http_evolu_auth_cache_t *cache);
 /* Claims a slot for this worker; forgets those of dead ones. */
 void ngx_http_evolu_auth_cache_join(ngx_http_evolu_auth_cache_t *cache);
 
-/* Gives the slot back when the worker ends. */
+/*
+ * Gives the slot back when the worker ends.  Records stay fresh only where
+ * others have taken over before, by a heartbeat of this one.
+ */
 void ngx_http_evolu_auth_cache_leave(ngx_http_evolu_auth_cache_t *cache);
 
 /*
- * A heartbeat was answered on this worker's link.  tracked: the link is
- * tracked and covers the zone; when no other slot did, the generation
- * advances first.  The store is known good now in either case.
+ * A heartbeat that was sent then was answered on this worker's link.  tracked:
+ * the link is tracked and covers the zone; when no other slot did, the
+ * generation advances first.  The store is known good now in either case.
  */
 void ngx_http_evolu_auth_cache_beat(ngx_http_evolu_auth_cache_t *cache,
-    ngx_uint_t tracked);
+    ngx_uint_t tracked, ngx_msec_t sent);
 
 /* This worker's link is lost: its slot covers nothing any more. */
 void ngx_http_evolu_auth_cache_uncover(ngx_http_evolu_auth_cache_t *cache);

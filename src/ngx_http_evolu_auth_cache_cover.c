@@ -114,16 +114,6 @@ ngx_http_evolu_auth_cache_leave(ngx_http_evolu_auth_cache_t *cache)
 
     sh = ngx_http_evolu_auth_cache_lock(cache);
 
-    /*
-     * A worker that ends has a working link as far as anybody knows: those
-     * who were linked meanwhile take over, so that a reload makes nothing
-     * stale.
-     */
-
-    if (slot->anchored && ngx_http_evolu_auth_cache_covers(slot)) {
-        ngx_http_evolu_auth_cache_anchor(sh, 0);
-    }
-
     ngx_http_evolu_auth_cache_lose(sh, slot);
     slot->pid = 0;
 
@@ -133,8 +123,9 @@ ngx_http_evolu_auth_cache_leave(ngx_http_evolu_auth_cache_t *cache)
 
 void
 ngx_http_evolu_auth_cache_beat(ngx_http_evolu_auth_cache_t *cache,
-    ngx_uint_t tracked)
+    ngx_uint_t tracked, ngx_msec_t sent)
 {
+    ngx_msec_t                         age;
     ngx_http_evolu_auth_cache_sh_t    *sh;
     ngx_http_evolu_auth_cache_slot_t  *slot;
 
@@ -160,12 +151,14 @@ ngx_http_evolu_auth_cache_beat(ngx_http_evolu_auth_cache_t *cache,
         } else if (slot->anchored) {
 
             /*
-             * The link lived when this heartbeat was sent, less than COVER
-             * ago.  So it has seen all changes up to the begin of any slot
-             * that is older than that.
+             * All that was pushed before the server read this heartbeat has
+             * come by now.  So those take over that were there already when
+             * it was sent.
              */
 
-            ngx_http_evolu_auth_cache_anchor(sh, NGX_HTTP_EVOLU_AUTH_COVER);
+            age = ngx_http_evolu_auth_cache_elapsed(sent);
+
+            ngx_http_evolu_auth_cache_anchor(sh, age + 1);
             ngx_http_evolu_auth_cache_survey(sh);
         }
 

@@ -15,6 +15,8 @@
 
 static void ngx_http_evolu_auth_redis_attempt(ngx_event_t *ev);
 static void ngx_http_evolu_auth_redis_beat(ngx_event_t *ev);
+static void ngx_http_evolu_auth_redis_farewell(
+    ngx_http_evolu_auth_redis_t *redis);
 
 static void ngx_http_evolu_auth_redis_ready(
     ngx_http_evolu_auth_redis_t *redis);
@@ -193,6 +195,23 @@ ngx_http_evolu_auth_redis_beat(ngx_event_t *ev)
 }
 
 
+/*
+ * The worker begins to end.  It stays for one more heartbeat: when that is
+ * answered, all that was pushed before has been heard, and the links of new
+ * workers can take over.
+ */
+
+static void
+ngx_http_evolu_auth_redis_farewell(ngx_http_evolu_auth_redis_t *redis)
+{
+    if (ngx_http_evolu_auth_redis_tracked(redis)) {
+        redis->timer.cancelable = 0;
+        ngx_http_evolu_auth_redis_arm(redis, 0,
+                                      ngx_http_evolu_auth_redis_beat);
+    }
+}
+
+
 void
 ngx_http_evolu_auth_redis_write_handler(ngx_event_t *wev)
 {
@@ -232,6 +251,12 @@ ngx_http_evolu_auth_redis_read_handler(ngx_event_t *rev)
 
     c = rev->data;
     redis = c->data;
+
+    if (c->close && !c->error) {
+        c->close = 0;
+        ngx_http_evolu_auth_redis_farewell(redis);
+        return;
+    }
 
     if (c->close) {
 
@@ -604,6 +629,7 @@ ngx_http_evolu_auth_redis_drop(ngx_http_evolu_auth_redis_t *redis)
     ngx_http_evolu_auth_resp_close(&redis->resp);
 
     redis->asking = 0;
+    redis->timer.cancelable = 1;
     redis->connected = 0;
     redis->plain = 0;
     redis->proto3 = 0;

@@ -123,9 +123,10 @@ typedef struct {
     void               (*lost)(void *data);
 
     /* a heartbeat was answered while live, the first of them when the link
-       became so; tracked: changes are pushed; epoch as read just now */
+       became so; tracked: changes are pushed; sent: when it was; epoch as
+       read just now */
     void               (*beat)(void *data, ngx_uint_t tracked,
-                           evolu_bytes_t epoch);
+                           ngx_msec_t sent, evolu_bytes_t epoch);
 
     /* a key changed (its name without the prefix) */
     void               (*changed)(void *data, evolu_bytes_t locator);

@@ -200,6 +200,7 @@ ngx_http_evolu_auth_redis_dial(ngx_http_evolu_auth_redis_t *redis,
     c = peer.connection;
 
     c->data = redis;
+    c->idle = 1;                /* so that it is told when the worker ends */
     c->log = &redis->quiet;
     c->read->log = c->log;
     c->write->log = c->log;

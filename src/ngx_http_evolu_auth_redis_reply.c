@@ -278,6 +278,11 @@ ngx_http_evolu_auth_redis_on_epoch(ngx_http_evolu_auth_redis_t *redis,
     ngx_uint_t     valid;
     evolu_bytes_t  epoch;
 
+    if (ngx_queue_empty(&redis->commands)) {
+        /* a worker that ends need not wait any more, see _farewell() */
+        redis->timer.cancelable = 1;
+    }
+
     if (ngx_http_evolu_auth_resp_error(reply, "MOVED")) {
         return ngx_http_evolu_auth_redis_on_error(redis, node, reply);
     }
@@ -310,7 +315,7 @@ ngx_http_evolu_auth_redis_on_epoch(ngx_http_evolu_auth_redis_t *redis,
     epoch.data = (u_char *) reply->str;
     epoch.len = reply->len;
 
-    redis->events.beat(redis->events.data, redis->tracked, epoch);
+    redis->events.beat(redis->events.data, redis->tracked, node->sent, epoch);
 
     return NGX_OK;
 }

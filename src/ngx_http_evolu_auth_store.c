@@ -17,7 +17,7 @@
 
 static void ngx_http_evolu_auth_store_lost(void *data);
 static void ngx_http_evolu_auth_store_beat(void *data, ngx_uint_t tracked,
-    evolu_bytes_t epoch);
+    ngx_msec_t sent, evolu_bytes_t epoch);
 static void ngx_http_evolu_auth_store_changed(void *data,
     evolu_bytes_t locator);
 static void ngx_http_evolu_auth_store_flushed(void *data);
@@ -303,7 +303,7 @@ ngx_http_evolu_auth_store_lost(void *data)
 
 static void
 ngx_http_evolu_auth_store_beat(void *data, ngx_uint_t tracked,
-    evolu_bytes_t epoch)
+    ngx_msec_t sent, evolu_bytes_t epoch)
 {
     ngx_queue_t                   *q, *next;
     ngx_http_evolu_auth_store_t   *store;
@@ -312,7 +312,7 @@ ngx_http_evolu_auth_store_beat(void *data, ngx_uint_t tracked,
     store = data;
 
     ngx_http_evolu_auth_cache_epoch(store->cache, epoch);
-    ngx_http_evolu_auth_cache_beat(store->cache, tracked);
+    ngx_http_evolu_auth_cache_beat(store->cache, tracked, sent);
     ngx_http_evolu_auth_store_moved(store);
 
     for (q = ngx_queue_head(&store->flights);

@@ -75,6 +75,50 @@ sub keeps {
 }
 
 
+# A worker ends whose link hears nothing any more, and does not know it yet.
+# Those that are linked meanwhile do not know what it missed.
+
+sub deaf {
+    for my $signal ('QUIT', 'TERM') {
+        my $revoked = "$dir/revoked-$signal";
+        my $server = EvoluRedisScript->start(
+            socket => "$dir/deaf-$signal.sock",
+            log => "$dir/deaf-$signal.log",
+            answer => sub {
+                my ($link, $command, $name) = @_;
+
+                return if $command ne 'HGETALL' || $name !~ /aB3dE6gH$/;
+                return -e $revoked ? hash() : hash(record_of($LIVE));
+            });
+
+        my $nginx = EvoluNginx->start(redis => $server, zone => 'fresh=1h');
+
+        is($nginx->ask($LIVE), '200 MISS ok', "deaf, $signal: read");
+        is($nginx->ask($LIVE), '200 FRESH ok', "deaf, $signal: kept");
+
+        my ($old) = $nginx->worker_pids;
+
+        $server->tell('hang');
+        EvoluNginx::write_file("revoked-$signal", '');
+
+        if ($signal eq 'QUIT') {
+            $nginx->reload;
+
+        } else {
+            # the master puts another one in its place
+            kill($signal, $old);
+            $nginx->linked(2);
+        }
+
+        $nginx->reaches(4, $LIVE, qr/^401/, "deaf, $signal: noticed");
+        $nginx->stop;
+        $server->stop;
+    }
+
+    return;
+}
+
+
 # Records read under another meaning are none
 
 sub meanings {
@@ -292,6 +336,7 @@ sub pending {
     my $server = EvoluRedisScript->start(
         socket => "$dir/pending.sock",
         log => "$dir/pending.log",
+        ordered => 1,
         answer => sub {
             return defined $_[2] && $_[2] =~ /:campaign:/ ? '' : undef;
         });
@@ -469,6 +514,7 @@ sub unused {
 
 
 keeps();
+deaf();
 meanings();
 under_load();
 killed_worker();

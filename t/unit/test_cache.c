@@ -402,10 +402,18 @@ zone_sh(void)
 
 
 static void
+beat_sent(ngx_uint_t i, ngx_msec_t sent)
+{
+    ngx_pid = pids[i];
+    ngx_http_evolu_auth_cache_beat(&workers[i], 1, sent);
+}
+
+
+static void
 beat(ngx_uint_t i, ngx_uint_t tracked)
 {
     ngx_pid = pids[i];
-    ngx_http_evolu_auth_cache_beat(&workers[i], tracked);
+    ngx_http_evolu_auth_cache_beat(&workers[i], tracked, ngx_current_msec);
 }
 
 
@@ -1286,16 +1294,27 @@ test_handover(void **state)
 
     /*
      * The same when the silent link is given up in time: its last heartbeat
-     * may have been sent before worker 2 was linked.
+     * was not sent after worker 2 was linked.
      */
 
+    beat(1, 1);
     beat(2, 1);
     pass(500);
-    beat(1, 1);
+    beat_sent(1, ngx_current_msec - 500);
     ngx_pid = pids[1];
     ngx_http_evolu_auth_cache_uncover(&workers[1]);
     assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
     assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 1);
+
+    /* it was: worker 3 takes over */
+
+    put_text(c, KEY("a"), "value");
+    beat(3, 1);
+    pass(500);
+    beat_sent(2, ngx_current_msec - 499);
+    ngx_pid = pids[2];
+    ngx_http_evolu_auth_cache_uncover(&workers[2]);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
 }
 
 
@@ -1312,6 +1331,11 @@ test_reload(void **state)
     pass(10);
     beat(1, 1);
 
+    /* a last heartbeat before it leaves, see redis.c */
+
+    pass(1);
+    beat(0, 1);
+
     slot = workers[0].slot;
     ngx_pid = pids[0];
     ngx_http_evolu_auth_cache_leave(&workers[0]);
@@ -1319,7 +1343,7 @@ test_reload(void **state)
     ngx_http_evolu_auth_cache_uncover(&workers[0]);
     assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
 
-    pass(COVER - 1);
+    pass(COVER - 2);
     assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
     beat(1, 1);
     pass(2);
@@ -1331,6 +1355,22 @@ test_reload(void **state)
     ngx_pid = pids[1];
     ngx_http_evolu_auth_cache_leave(&workers[1]);
     assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+
+    /*
+     * Without that heartbeat nobody knows what its link missed before the
+     * next one was there.
+     */
+
+    start_worker(1);
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    pass(10);
+    beat(1, 1);
+
+    ngx_pid = pids[0];
+    ngx_http_evolu_auth_cache_leave(&workers[0]);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(ngx_http_evolu_auth_cache_covered(c), 1);
 }
 
 
@@ -2086,7 +2126,7 @@ receive(ngx_uint_t i, packet_t *p)
 
     case PONG:
         l->waiting = 0;
-        beat(i, 1);
+        beat_sent(i, l->asked);
         break;
 
     case REPLY:
@@ -2242,13 +2282,10 @@ disturb(ngx_uint_t i)
         break;
 
     default:
-        /* it ends with all said that was to be said */
-        if (!l->silent && l->head == l->tail) {
-            ngx_pid = pids[i];
-            ngx_http_evolu_auth_cache_leave(&workers[i]);
-            memset(l, 0, sizeof(link_t));
-            start_worker(i);
-        }
+        ngx_pid = pids[i];
+        ngx_http_evolu_auth_cache_leave(&workers[i]);
+        memset(l, 0, sizeof(link_t));
+        start_worker(i);
     }
 }
 
