@@ -84,7 +84,7 @@ MINUTES ?= 10
 
 
 .PHONY: help setup setup-test build demo test unit unit-sanitize fuzz-short \
-    fuzz cli suite suite-master vectors lint sanitize \
+    fuzz cli suite suite-master vectors lint sanitize model \
     valgrind static clean distclean FORCE
 
 help:
@@ -96,6 +96,7 @@ help:
 	@echo "                   command, two workers, sanitized"
 	@echo "make lint          the rules of the house"
 	@echo
+	@echo "make model         the protocol of revocation, checked by spin"
 	@echo "make unit          unit tests of the core, plain and sanitized"
 	@echo "make suite         Test::Nginx suite; T='t/010-*.t' for some of it"
 	@echo "make suite-master  the suite with two workers and a master"
@@ -219,6 +220,12 @@ fuzz: $(FUZZ_BINS)
 	@scripts/fuzz.sh $$(($(MINUTES) * 60)) $^
 
 
+# Models of what no test can run through: MODEL=all for the large ones, too
+
+model: | setup-test
+	@scripts/model.sh $(MODEL)
+
+
 # Suites
 
 suite: build | setup-test
@@ -256,6 +263,7 @@ test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) | setup-test
 	+@status=0; \
 	scripts/unit.sh $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) || status=1; \
 	scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_BINS) || status=1; \
+	scripts/model.sh || status=1; \
 	scripts/suite.sh plain || status=1; \
 	scripts/suite.sh cli || status=1; \
 	scripts/suite.sh master || status=1; \

@@ -44,7 +44,7 @@ case $mode in
         ;;
     test)
         packages+=(libcmocka-dev clang libclang-rt-dev cppcheck shellcheck
-                   valgrind nghttp2-client wrk libtest-nginx-perl
+                   valgrind nghttp2-client wrk libtest-nginx-perl spin
                    postgresql mariadb-server)
         ;;
     *)
