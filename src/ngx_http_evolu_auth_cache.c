@@ -252,17 +252,28 @@ ngx_http_evolu_auth_cache_put(ngx_http_evolu_auth_cache_t *cache,
     bucket = ngx_http_evolu_auth_cache_bucket(sh, hash);
     link = ngx_http_evolu_auth_cache_lookup(cache, hash, locator);
 
-    /*
-     * What was kept goes even if the answer can't be kept: it may be older
-     * than what the store said now, and must not serve as stale after that.
-     */
-
     if (*link != NULL) {
+
+        if ((*link)->generation > mark->generation) {
+
+            /* read in a later generation, by another one */
+
+            ngx_http_evolu_auth_cache_unlock(cache);
+            return NGX_DECLINED;
+        }
+
+        /*
+         * What was kept goes even if the answer can't be kept: it may be older
+         * than what the store said now, and must not serve as stale after
+         * that.
+         */
+
         ngx_http_evolu_auth_cache_remove(cache, link);
     }
 
     if (bucket->sequence == mark->sequence
-        && sh->generation == mark->generation
+        && (sh->generation == mark->generation
+            || kind != NGX_HTTP_EVOLU_AUTH_VALUE_NONE)
         && locator.len <= EVOLU_LOCATOR_MAX
         && size <= EVOLU_IMAGE_MAX)
     {
@@ -272,7 +283,7 @@ ngx_http_evolu_auth_cache_put(ngx_http_evolu_auth_cache_t *cache,
 
     if (node != NULL) {
         node->hash = hash;
-        node->generation = sh->generation;
+        node->generation = mark->generation;
         node->read = ngx_current_msec;
         node->size = size;
         node->len = locator.len;

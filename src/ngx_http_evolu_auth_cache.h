@@ -159,8 +159,8 @@ ngx_uint_t ngx_http_evolu_auth_cache_unchanged(
     ngx_http_evolu_auth_cache_mark_t *mark);
 
 /*
- * Stores what the store said, unless an invalidation came in between.
- * tracked: the link that read it is tracked, so a change will be pushed.
+ * Stores what the store said, unless an invalidation came in between; when the
+ * generation has ended meanwhile, a value is stale from the start.  tracked: the link that read it is tracked, so a change will be pushed.
  * kind NONE goes to the negative budget.  A full zone evicts least recently
  * used entries, negatives only for negatives; when that does not help, the
  * value is not kept.  NGX_OK, or NGX_DECLINED when it was not kept.

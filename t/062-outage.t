@@ -7,6 +7,7 @@ use warnings;
 
 use lib 't/lib';
 use EvoluNginx;
+use EvoluRedisScript qw(flush hash);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -232,10 +233,56 @@ sub first {
 }
 
 
+# What was read while everything became stale is as good as what was there
+
+sub overtaken {
+    my $server = EvoluRedisScript->start(
+        socket => "$dir/overtaken.sock",
+        log => "$dir/overtaken.log",
+        ordered => 1,
+        answer => sub {
+            my ($link, $command, $name) = @_;
+
+            return if $command ne 'HGETALL' || $name !~ /aB3dE6gH$/;
+            return -e "$dir/slow" ? '' : hash(record_of($LIVE));
+        });
+    my $nginx = EvoluNginx->start(redis => $server, link => 'timeout=5s');
+
+    is($nginx->ask($LIVE), '200 MISS ok', 'overtaken: read');
+    is($nginx->ask($LIVE), '200 FRESH ok', 'overtaken: kept');
+
+    EvoluNginx::write_file('slow', '');
+    $server->tell('push', flush());
+
+    my $client = $nginx->connect;
+
+    within(2, 'overtaken: read again', sub {
+
+        # the push may come after the first of them
+
+        $client = $nginx->connect;
+        $client->send($LIVE);
+        return $server->count('HGETALL', key_of($LIVE)) == 2;
+    });
+
+    $server->tell('push', flush());
+    $server->tell('send', hash(record_of($LIVE)));
+    is($client->read->{text}, '200 MISS ok', 'overtaken: answered');
+    $server->tell('refuse');
+    is($nginx->ask($LIVE), '200 STALE ok', 'overtaken: serves in an outage');
+
+    $nginx->stop;
+    $server->stop;
+
+    return;
+}
+
+
 killed();
 hung();
 bounds();
 empty();
 first();
+overtaken();
 
 done_testing();

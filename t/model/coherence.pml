@@ -102,8 +102,9 @@ byte  heard;
 #define fit(v)         ((v) == version || old[v] <= BOUND)
 #define believed(i)    (w[i].anchored && covers(i))
 #define takes_over(i, k)  (w[i].before[k] && covers(k))
-#define unchanged(i)   (w[i].same && w[i].young)
-#define joined(i)      unchanged(i)
+#define joined(i)      (w[i].same && w[i].young)
+#define keeps(i)       w[i].same
+#define fresh(i)       w[i].young
 
 #ifdef BUG_ANCHOR
 #undef believed
@@ -116,13 +117,13 @@ byte  heard;
 #endif
 
 #ifdef BUG_SEQUENCE
-#undef unchanged
-#define unchanged(i)   w[i].young
+#undef keeps
+#define keeps(i)       true
 #endif
 
 #ifdef BUG_MARK
-#undef unchanged
-#define unchanged(i)   w[i].same
+#undef fresh
+#define fresh(i)       true
 #endif
 
 #ifdef BUG_JOIN
@@ -421,14 +422,19 @@ inline on_value(i)
 #endif
     :: else ->
         lock();
-        drop();
 
         if
-        :: unchanged(i) ->
-            there = true;
-            kept = w[i].value;
-            current = true;
-        :: else
+        :: there && current && !w[i].young
+        :: else ->
+            drop();
+
+            if
+            :: keeps(i) ->
+                there = true;
+                kept = w[i].value;
+                current = fresh(i);
+            :: else
+            fi
         fi
 
         if

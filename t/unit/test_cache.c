@@ -784,6 +784,36 @@ test_put_race(void **state)
                      NGX_DECLINED);
     assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
 
+    /* a value of an earlier generation may serve in an outage, no more */
+
+    put_text(c, KEY("a"), "old");
+    ngx_http_evolu_auth_cache_mark(c, KEY("a"), &mark);
+    ngx_http_evolu_auth_cache_expire(c);
+    assert_int_equal(ngx_http_evolu_auth_cache_put(c, KEY("a"), &mark,
+                         NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, "new", 3, 1),
+                     NGX_OK);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_memory_equal(out, "new", 3);
+
+    /* and takes the place of none that is later */
+
+    put_text(c, KEY("a"), "newer");
+    assert_int_equal(ngx_http_evolu_auth_cache_put(c, KEY("a"), &mark,
+                         NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, "new", 3, 1),
+                     NGX_DECLINED);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_memory_equal(out, "newer", 5);
+
+    /* but not when it may be older than a push */
+
+    ngx_http_evolu_auth_cache_mark(c, KEY("a"), &mark);
+    ngx_http_evolu_auth_cache_drop(&workers[1], KEY("a"));
+    ngx_http_evolu_auth_cache_expire(c);
+    assert_int_equal(ngx_http_evolu_auth_cache_put(c, KEY("a"), &mark,
+                         NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, "new", 3, 1),
+                     NGX_DECLINED);
+    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
+
     /* an end of coverage that nobody noticed is noticed by the mark */
 
     pass(COVER);
