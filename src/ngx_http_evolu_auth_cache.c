@@ -166,9 +166,10 @@ ngx_http_evolu_auth_cache_judge(ngx_http_evolu_auth_cache_t *cache,
 
 
 /*
- * Each of these is one word, written under the lock: to read them one after
- * another is as good as to have come a moment earlier.  A zone whose coverage
- * ends unnoticed gets a new generation before it is covered again.
+ * Each of these is one word, written under the lock, and no sequence and no
+ * generation comes back.  Coverage is read first: when the others are found
+ * unchanged after that, all of it was true together at that moment.  The other
+ * way round a gap, with its new generation, would fit in between.
  */
 
 ngx_uint_t
@@ -181,13 +182,19 @@ ngx_http_evolu_auth_cache_watched(ngx_http_evolu_auth_cache_t *cache,
     sh = cache->sh;
     bucket = &sh->buckets[watch->bucket];
 
-    if (bucket->sequence != watch->sequence
-        || sh->generation != watch->generation
-        || (ngx_msec_int_t) (ngx_current_msec - watch->until) >= 0
+    if ((ngx_msec_int_t) (ngx_current_msec - watch->until) >= 0
         || (watch->tracked
             && (!sh->covered
                 || (ngx_msec_int_t) (ngx_current_msec - sh->covered_until)
                    >= 0)))
+    {
+        return 0;
+    }
+
+    ngx_memory_barrier();
+
+    if (sh->generation != watch->generation
+        || bucket->sequence != watch->sequence)
     {
         return 0;
     }

@@ -310,6 +310,10 @@ ngx_http_evolu_auth_cache_advance(ngx_http_evolu_auth_cache_sh_t *sh)
 {
     sh->generation++;
 
+    /* before coverage, see ngx_http_evolu_auth_cache_watched() */
+
+    ngx_memory_barrier();
+
     ngx_http_evolu_auth_cache_anchor(sh, 0);
     ngx_http_evolu_auth_cache_survey(sh);
 }
