@@ -160,10 +160,11 @@ ngx_uint_t ngx_http_evolu_auth_cache_unchanged(
 
 /*
  * Stores what the store said, unless an invalidation came in between; when the
- * generation has ended meanwhile, a value is stale from the start.  tracked: the link that read it is tracked, so a change will be pushed.
- * kind NONE goes to the negative budget.  A full zone evicts least recently
- * used entries, negatives only for negatives; when that does not help, the
- * value is not kept.  NGX_OK, or NGX_DECLINED when it was not kept.
+ * generation has ended meanwhile, a value is stale from the start.  tracked:
+ * the link that read it is tracked, so a change will be pushed.  kind NONE goes
+ * to the negative budget.  A full zone evicts least recently used entries,
+ * negatives only for negatives; when that does not help, the value is not
+ * kept.  NGX_OK, or NGX_DECLINED when it was not kept.
  */
 ngx_int_t ngx_http_evolu_auth_cache_put(ngx_http_evolu_auth_cache_t *cache,
     evolu_bytes_t locator, ngx_http_evolu_auth_cache_mark_t *mark,
