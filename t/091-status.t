@@ -248,7 +248,7 @@ sub peers {
     chmod(0644, "$dir/users");
 
     my $nginx = EvoluNginx->start(
-        redis => $redis,
+        redis => $redis, link => 'timeout=20s connect_timeout=20s',
         server => "listen unix:$dir/status.sock; set_real_ip_from unix:;"
             . ($own ? "listen $own:$port; set_real_ip_from $own;" : '')
             . <<"END");

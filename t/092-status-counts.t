@@ -16,6 +16,10 @@ my $redis = EvoluNginx::Redis->start;
 my $status = 'location /status { evolu_auth_status; }';
 my $record = 'evolu:campaign:live:aB3dE6gH';
 
+# what is tested here is no outage, however slow the machine
+
+my $patience = 'timeout=20s connect_timeout=20s';
+
 $redis->fill;
 
 
@@ -34,7 +38,8 @@ sub counts {
 # Requests by what became of them
 
 sub requests {
-    my $nginx = EvoluNginx->start(redis => $redis, server => <<"END");
+    my $nginx = EvoluNginx->start(redis => $redis, link => $patience,
+                                  server => <<"END");
         $status
         location /off { return 204; }
         location /optional { evolu_auth optional; evolu_auth_whoami; }
@@ -413,7 +418,8 @@ sub untracked {
 
 sub invalid {
     my $token = 'evolu:token:' . hash_of($TOKEN);
-    my $nginx = EvoluNginx->start(redis => $redis, server => <<"END");
+    my $nginx = EvoluNginx->start(redis => $redis, link => $patience,
+                                  server => <<"END");
         $status
         location /index { evolu_auth on; evolu_auth_scope instance;
                           evolu_auth_token_index on; evolu_auth_whoami; }
@@ -474,6 +480,7 @@ END
 
 sub zone {
     my $nginx = EvoluNginx->start(redis => $redis, size => '32k',
+                                  link => $patience,
                                   server => $status);
     my $bytes = metrics($nginx)->{zone_bytes};
 

@@ -16,6 +16,10 @@ use Time::HiRes qw(sleep time);
 
 my $redis = EvoluNginx::Redis->start;
 
+# what is tested here is no outage, however slow the machine
+
+my $patience = 'timeout=20s connect_timeout=20s';
+
 $redis->fill;
 
 my @kinds = (
@@ -172,7 +176,8 @@ sub logged {
 
 
 sub load {
-    my $nginx = EvoluNginx->make(redis => $redis, workers => 3, http => $http);
+    my $nginx = EvoluNginx->make(redis => $redis, workers => 3, http => $http,
+                                 link => $patience);
 
     $nginx->{server} = "access_log $nginx->{root}/logs/what.log what;$server";
     $nginx->launch;
@@ -226,7 +231,8 @@ sub load {
 sub elsewhere {
     my ($name, %is) = @_;
 
-    my $nginx = EvoluNginx->start(redis => $redis, server => $server, %is);
+    my $nginx = EvoluNginx->start(redis => $redis, server => $server,
+                                  link => $patience, %is);
     my @sums = ask_all($nginx, 140);
 
     counted($nginx, "$name: exact", expected(@sums));
