@@ -224,15 +224,7 @@ evolu_auth_failure_zone
 
 
 
-=== TEST 25: the status page, of a later version
---- guard
-evolu_auth_status;
---- refuses
-evolu_auth_status
-
-
-
-=== TEST 26: no reserved argument
+=== TEST 25: no reserved argument
 --- guard
 evolu_auth_reserved_args;
 --- refuses
@@ -240,7 +232,7 @@ invalid number of arguments in "evolu_auth_reserved_args"
 
 
 
-=== TEST 27: the identity header Host
+=== TEST 26: the identity header Host
 --- guard
 evolu_auth_header Host x;
 --- refuses
@@ -248,7 +240,7 @@ evolu_auth_header Host x;
 
 
 
-=== TEST 28: the identity header Connection
+=== TEST 27: the identity header Connection
 --- guard
 evolu_auth_header Connection x;
 --- refuses
@@ -256,7 +248,7 @@ evolu_auth_header Connection x;
 
 
 
-=== TEST 29: the identity header Content-Length
+=== TEST 28: the identity header Content-Length
 --- guard
 evolu_auth_header Content-Length x;
 --- refuses
@@ -264,7 +256,7 @@ evolu_auth_header Content-Length x;
 
 
 
-=== TEST 30: the identity header Transfer-Encoding
+=== TEST 29: the identity header Transfer-Encoding
 --- guard
 evolu_auth_header Transfer-Encoding x;
 --- refuses
@@ -272,7 +264,7 @@ evolu_auth_header Transfer-Encoding x;
 
 
 
-=== TEST 31: the identity header Upgrade
+=== TEST 30: the identity header Upgrade
 --- guard
 evolu_auth_header Upgrade x;
 --- refuses
@@ -280,7 +272,7 @@ evolu_auth_header Upgrade x;
 
 
 
-=== TEST 32: the identity header TE
+=== TEST 31: the identity header TE
 --- guard
 evolu_auth_header TE x;
 --- refuses
@@ -288,7 +280,7 @@ evolu_auth_header TE x;
 
 
 
-=== TEST 33: the identity header Trailer
+=== TEST 32: the identity header Trailer
 --- guard
 evolu_auth_header Trailer x;
 --- refuses
@@ -296,7 +288,7 @@ evolu_auth_header Trailer x;
 
 
 
-=== TEST 34: the identity header expect
+=== TEST 33: the identity header expect
 --- guard
 evolu_auth_header expect x;
 --- refuses
@@ -304,7 +296,7 @@ evolu_auth_header expect x;
 
 
 
-=== TEST 35: two readings of Authorization
+=== TEST 34: two readings of Authorization
 --- guard
 evolu_auth_key_sources bearer header:Authorization;
 --- refuses
@@ -312,7 +304,7 @@ duplicate source .*(?i:authorization)
 
 
 
-=== TEST 36: the other way round
+=== TEST 35: the other way round
 --- guard
 evolu_auth_key_sources header:authorization bearer;
 --- refuses
@@ -320,7 +312,7 @@ duplicate source .*bearer
 
 
 
-=== TEST 37: Host as a source
+=== TEST 36: Host as a source
 --- guard
 evolu_auth_key_sources header:Host;
 --- refuses
@@ -328,7 +320,7 @@ header:Host
 
 
 
-=== TEST 38: Content-Length as a source
+=== TEST 37: Content-Length as a source
 --- guard
 evolu_auth_key_sources header:Content-Length;
 --- refuses
@@ -336,7 +328,7 @@ header:Content-Length
 
 
 
-=== TEST 39: Transfer-Encoding, in any case, as a source
+=== TEST 38: Transfer-Encoding, in any case, as a source
 --- guard
 evolu_auth_key_sources bearer header:transfer-encoding;
 --- refuses
@@ -344,7 +336,7 @@ header:transfer-encoding
 
 
 
-=== TEST 40: twins of one identity header
+=== TEST 39: twins of one identity header
 --- guard
 evolu_auth_header X-A 1;
 evolu_auth_header X_A 2;
@@ -353,7 +345,7 @@ X_A
 
 
 
-=== TEST 41: twins in another case
+=== TEST 40: twins in another case
 --- guard
 evolu_auth_header X-Tenant.Id 1;
 evolu_auth_header x_tenant-id 2;
@@ -362,7 +354,7 @@ x_tenant-id
 
 
 
-=== TEST 42: an argument in two spellings, of ours and not
+=== TEST 41: an argument in two spellings, of ours and not
 --- guard
 evolu_auth_instance $evolu_arg_roomName;
 proxy_set_header X-Room $evolu_arg_roomname;
@@ -371,7 +363,7 @@ roomname|roomName
 
 
 
-=== TEST 43: and reserved otherwise
+=== TEST 42: and reserved otherwise
 --- guard
 evolu_auth_instance $evolu_arg_roomName;
 evolu_auth_reserved_args roomname;
@@ -380,7 +372,7 @@ roomname
 
 
 
-=== TEST 44: an argument in two spellings, neither of them ours
+=== TEST 43: an argument in two spellings, neither of them ours
 --- http_extra
 map $evolu_arg_roomName $a { default $evolu_arg_roomName; }
 map $evolu_arg_roomname $b { default 1; }
@@ -390,7 +382,7 @@ room[nN]ame.*room[nN]ame
 
 
 
-=== TEST 45: and one inside a text, in braces
+=== TEST 44: and one inside a text, in braces
 --- http_extra
 map "a$evolu_arg_roomName" $a { default "b-${evolu_arg_RoomName}"; }
 --- guard
@@ -399,7 +391,7 @@ map "a$evolu_arg_roomName" $a { default "b-${evolu_arg_RoomName}"; }
 
 
 
-=== TEST 46: two zones in one directive
+=== TEST 45: two zones in one directive
 --- stores
 evolu_auth_zone zone=evolu:1m zone=other:1m;
 evolu_auth_redis $TEST_NGINX_REDIS timeout=2s connect_timeout=2s;
