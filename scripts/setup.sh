@@ -43,6 +43,7 @@ case $mode in
     build)
         ;;
     test)
+        packages+=(chromium-headless-shell fail2ban)
         packages+=(libcmocka-dev clang libclang-rt-dev cppcheck shellcheck
                    valgrind nghttp2-client wrk libtest-nginx-perl spin
                    postgresql mariadb-server)
