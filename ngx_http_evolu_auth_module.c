@@ -7,6 +7,7 @@
  */
 
 
+#include "ngx_http_evolu_auth_audit.h"
 #include "ngx_http_evolu_auth_directives.h"
 #include "ngx_http_evolu_auth_handler.h"
 #include "ngx_http_evolu_auth_recall.h"
@@ -308,5 +309,6 @@ ngx_http_evolu_auth_exit_process(ngx_cycle_t *cycle)
 
     if (mcf != NULL && mcf->enabled) {
         ngx_http_evolu_auth_store_close(&mcf->store);
+        ngx_http_evolu_auth_audit_close();
     }
 }

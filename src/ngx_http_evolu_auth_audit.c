@@ -96,3 +96,12 @@ ngx_http_evolu_auth_audit_rest(ngx_event_t *ev)
 
     ngx_http_evolu_auth_audit_left = 0;
 }
+
+
+void
+ngx_http_evolu_auth_audit_close(void)
+{
+    if (ngx_http_evolu_auth_audit_left) {
+        ngx_http_evolu_auth_audit_rest(&ngx_http_evolu_auth_audit_event);
+    }
+}

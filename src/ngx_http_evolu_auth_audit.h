@@ -25,5 +25,8 @@
 void ngx_http_evolu_auth_audit(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx, ngx_uint_t shadow);
 
+/* The worker ends: logs how many lines were left out, if any were. */
+void ngx_http_evolu_auth_audit_close(void);
+
 
 #endif /* _NGX_HTTP_EVOLU_AUTH_AUDIT_H_INCLUDED_ */

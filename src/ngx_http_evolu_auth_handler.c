@@ -141,8 +141,12 @@ ngx_http_evolu_auth_preaccess_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (lcf->enable == NGX_HTTP_EVOLU_AUTH_REPORT) {
+    if (lcf->enable == NGX_HTTP_EVOLU_AUTH_REPORT
+        && ctx->audited != ctx->verdict.reason)
+    {
+        /* once, wherever it is redirected to */
         ngx_http_evolu_auth_audit(r, ctx, 1);
+        ctx->audited = ctx->verdict.reason;
     }
 
     return NGX_DECLINED;

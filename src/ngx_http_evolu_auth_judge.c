@@ -4,10 +4,15 @@
  */
 
 
+#include "ngx_http_evolu_auth_answer.h"
 #include "ngx_http_evolu_auth_facts.h"
 #include "ngx_http_evolu_auth_judge.h"
 #include "ngx_http_evolu_auth_known.h"
 #include "ngx_http_evolu_auth_recall.h"
+
+
+/* bytes of a failure zone's name that are logged, where there is none */
+#define NGX_HTTP_EVOLU_AUTH_ZONE_MAX  64
 
 
 /* what one judgement needs besides the context; lives on the stack */
@@ -236,8 +241,11 @@ static ngx_int_t
 ngx_http_evolu_auth_judge_failures(ngx_http_evolu_auth_judge_t *j,
     ngx_http_evolu_auth_failures_t **failures)
 {
+    u_char                       *last;
     ngx_str_t                     name;
+    evolu_bytes_t                 shown;
     ngx_http_evolu_auth_limit_t  *limit;
+    u_char                        text[4 * NGX_HTTP_EVOLU_AUTH_ZONE_MAX];
 
     limit = j->lcf->limit;
     *failures = limit->failures;
@@ -259,9 +267,16 @@ ngx_http_evolu_auth_judge_failures(ngx_http_evolu_auth_judge_t *j,
     *failures = ngx_http_evolu_auth_failures_find(&j->mcf->failures, &name);
 
     if (*failures == NULL) {
+
+        /* whatever a client may have made of it */
+
+        shown = ngx_http_evolu_auth_bytes(&name);
+        shown.len = ngx_min(shown.len, NGX_HTTP_EVOLU_AUTH_ZONE_MAX);
+        last = ngx_http_evolu_auth_answer_escape(text, shown);
+
         ngx_log_error(NGX_LOG_ERR, j->request->connection->log, 0,
-                      "evolu_auth: unknown failure zone \"%V\" by \"%V\"",
-                      &name, &limit->zone.value);
+                      "evolu_auth: unknown failure zone \"%*s\" by \"%V\"",
+                      (size_t) (last - text), text, &limit->zone.value);
         return NGX_ERROR;
     }
 

@@ -187,4 +187,63 @@ sub rate {
 
 rate();
 
+
+# A worker that ends leaves nothing uncounted
+
+sub at_the_end {
+    my $nginx = EvoluNginx->start(redis => $redis, zone => 'negative=1h');
+    my $client = $nginx->connect;
+
+    $client->ask($UNKNOWN) for 1 .. 400;
+    $client->close;
+    $nginx->stop;
+
+    my $left = 0;
+
+    for ($nginx->logged(qr/refusals not logged/)) {
+        $left += $1 if /evolu_auth: (\d+) refusals not logged$/;
+    }
+
+    is(refusals($nginx) + $left, 400, 'at the end of a worker: all of them');
+
+    return;
+}
+
+at_the_end();
+
+
+# One line a refusal, also of a shadow that is redirected; and no line of a
+# client's own
+
+sub one_line {
+    my $nginx = EvoluNginx->start(
+        redis => $redis,
+        http => "evolu_auth_failure_zone zone=f:64k rate=1r/s;\n",
+        server => 'location /again { evolu_auth report;
+                                     try_files /none @again; }
+                   location @again { evolu_auth report;
+                                     try_files /none @done; }
+                   location @done { evolu_auth off; return 204; }
+                   location /zone { evolu_auth on; evolu_auth_whoami;
+                                    evolu_auth_failure_limit zone=$uri; }');
+
+    $nginx->ask($UNKNOWN, '/again');
+    is(scalar $nginx->logged(qr/evolu_auth: would deny/), 1,
+       'report, redirected: one line');
+
+    my $forged = '%0a2026/01/01%2000:00:00%20[error]%20evolu_auth:%20denied';
+
+    is($nginx->ask($UNKNOWN, "/zone/$forged" . '%ff' x 100), '500 - -',
+       'no zone');
+    like(($nginx->logged(qr/unknown failure zone/))[0],
+         qr{zone "/zone/\\x0A2026/01/01 [^"]{20,256}" by "\$uri", client: },
+         'a line in the name of a zone');
+    is(scalar $nginx->logged(qr/^2026.01.01/), 0, 'no line of theirs');
+    $nginx->stop;
+
+    return;
+}
+
+one_line();
+
 done_testing();
