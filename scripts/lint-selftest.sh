@@ -222,6 +222,43 @@ seed="a link that is reset for a new reason"
 fresh; sed -i 's/"can.t send"/"of no use"/' src/ngx_http_evolu_auth_redis.c
 expect losses 'ngx_http_evolu_auth_redis.c:[0-9]+: "of no use" has no kind'
 
+# monitored: what the check of alerts and dashboard reads, in a fresh copy
+
+monitored()
+{
+    fresh
+    cp -r "$top"/{README.md,docs,contrib} .
+    mkdir -p "$BUILD/cache"
+    ln -sf "$(BUILD=$build bash "$top/scripts/promtool.sh")" "$BUILD/cache/"
+}
+
+seed="an alert without a section"
+monitored; sed -i '/^## EvoluAuthZoneFull/d' docs/runbook.md
+expect monitoring 'EvoluAuthZoneFull has no section'
+
+seed="an alert that is not tested"
+monitored; sed -i 's/alertname: EvoluAuthNoLink/alertname: EvoluAuthNoMetrics/' \
+    contrib/prometheus/evolu-auth.test.yml
+expect monitoring 'EvoluAuthNoLink never fires'
+
+seed="a threshold that no test knows of"
+monitored; sed -i 's/> 0.025/> 0.25/' contrib/prometheus/evolu-auth.rules.yml
+expect monitoring 'evolu-auth.test.yml: .*EvoluAuthLookupsSlow'
+
+seed="a panel for a metric that is none"
+monitored; sed -i 's/evolu_auth_pending_lookups/evolu_auth_pending/' \
+    contrib/grafana/evolu-auth.json
+expect monitoring 'the module has no metric pending'
+
+seed="an expression that Prometheus cannot read"
+monitored; sed -i 's/"expr": "sum(/"expr": "sum((/' \
+    contrib/grafana/evolu-auth.json
+expect monitoring 'evolu-auth.json: .*parse error'
+
+seed="a metric that the README does not tell of"
+monitored; sed -i '/^| .pending_lookups/d' README.md
+expect monitoring 'does not tell of the metric pending_lookups'
+
 seed="a finding of cppcheck"
 fresh; few
 printf 'int f(void);\nint\nf(void)\n{\n    int a[2];\n\n    a[2] = 0;\n%s' \

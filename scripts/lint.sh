@@ -412,6 +412,14 @@ check_losses()
 }
 
 
+# Alerts, dashboard and runbook fit each other and the module's metrics.
+
+check_monitoring()
+{
+    scripts/monitoring.sh
+}
+
+
 check_cppcheck()
 {
     cppcheck --quiet --std=c11 --language=c --inline-suppr -j2 \
@@ -441,7 +449,7 @@ check_scripts()
 
 
 all=(text comments functions words includes config scripts gcc clang symbols
-     exports page losses cppcheck)
+     exports page losses monitoring cppcheck)
 
 if [ $# -ne 0 ]; then
     selected=("$@")
