@@ -10,8 +10,8 @@
 
 
 ngx_str_t  ngx_http_evolu_auth_page_policy = ngx_string(
-      "default-src 'none'; style-src 'sha256-ypg2KJtXVFvEDBmdZZGRCW9pSZqsFqLUGZ"
-      "OrCHf2doU='; script-src 'sha256-Z4g5JxEOJinedU775TeVrdac1MZLgLwVGVKFLozZ"
+      "default-src 'none'; style-src 'sha256-XR6i1As5a1S1pg9ra69nleklu0Hd9KpKoR"
+      "j4pjCKj3I='; script-src 'sha256-Z4g5JxEOJinedU775TeVrdac1MZLgLwVGVKFLozZ"
       "4f4='; connect-src 'self'; img-src data:; base-uri 'none'; form-action '"
       "none'; frame-ancestors 'none'");
 
@@ -103,6 +103,7 @@ const ngx_http_evolu_auth_page_t  ngx_http_evolu_auth_page[] = {
       "         font-weight: 400; white-space: nowrap; }\n"
       "thead th { color: var(--faint); font-size: 0.8125rem; }\n"
       "th:first-child { width: 100%; padding-left: 0.4rem; text-align: left;\n"
+      "                 white-space: normal;\n"
       "                 background: linear-gradient(var(--bar), var(--bar))\n"
       "                             no-repeat 0 / var(--share, 0%) 100%; }\n"
       "tbody tr + tr > *, tbody + tbody tr > * { border-top: 1px solid var(--li"

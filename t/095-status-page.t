@@ -149,6 +149,10 @@ sub other_eyes {
     is($page->value($light), 'rgb(244, 246, 248)', 'light');
     is($page->value('document.documentElement.scrollWidth'), 360,
        'nothing stands out at the side');
+    is($page->value('[...document.querySelectorAll("table")].filter(t =>'
+                    . ' t.getBoundingClientRect().right > t.parentElement'
+                    . '.getBoundingClientRect().right).length'), 0,
+       'nor of its box');
     sound($page, 'phone');
     $page->screenshot("$shots/phone.png");
     $page->close;
