@@ -147,7 +147,7 @@ $(BUILD)/hiredis/libs: scripts/hiredis.sh | setup-build
 $(COMMAND): $(CLI_OBJS) $(CORE_OBJS) $(BUILD)/hiredis/libs $(SOURCES)
 	$(SAY) LINK $(@F)
 	$(Q)$(CC) $(OUR_LDFLAGS) -o $@ $(CLI_OBJS) $(CORE_OBJS) \
-	    @$(BUILD)/hiredis/libs -ljansson -lsodium
+	    @$(BUILD)/hiredis/libs @$(BUILD)/hiredis/tls -ljansson -lsodium
 
 $(BUILD)/obj/cli/%.o: src/cli/%.c $(BUILD)/hiredis/libs Makefile | setup-build
 	@mkdir -p $(@D)

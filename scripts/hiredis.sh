@@ -8,8 +8,9 @@
 # from Debian 13's source package into build/hiredis (build/hiredis-sanitize):
 # include/hiredis/*.h and lib/libhiredis.a.
 #
-# Leaves the compiler's flags in build/hiredis/cflags and build/hiredis/libs,
-# and prints the folder, or nothing where the system's hiredis is used.
+# Leaves the compiler's flags in build/hiredis/cflags and build/hiredis/libs, and
+# in build/hiredis/tls what a program with hiredis's TLS needs besides; prints
+# the folder, or nothing where the system's hiredis is used.
 
 set -euo pipefail
 unset LIBRARY_PATH
@@ -64,6 +65,7 @@ if [ "$variant" = plain ] && pkg-config --atleast-version=1.0 hiredis; then
 
     put "$dest/cflags" "-I$(pkg-config --variable=includedir hiredis)"
     put "$dest/libs" "$(pkg-config --libs hiredis)"
+    put "$dest/tls" "-lhiredis_ssl -lssl -lcrypto"
     exit 0
 fi
 
@@ -92,14 +94,14 @@ if [ ! -f "$dest/stamp" ] || [ "$(cat "$dest/stamp")" != "$stamp" ]; then
     rm -rf "${dest:?}"/{include,lib,obj}
     mkdir -p "$dest/include/hiredis" "$dest/lib" "$dest/obj"
 
-    for name in alloc async hiredis net read sds sockcompat; do
+    for name in alloc async hiredis net read sds sockcompat ssl; do
         gcc -std=gnu99 "${optimize[@]}" -fPIC -fvisibility=hidden -DNDEBUG \
             -c -o "$dest/obj/$name.o" "$cache/hiredis-$version/$name.c"
     done
 
     ar rcs "$dest/lib/libhiredis.a" "$dest"/obj/*.o
 
-    for name in alloc hiredis read sds; do
+    for name in alloc hiredis hiredis_ssl read sds; do
         cp "$cache/hiredis-$version/$name.h" "$dest/include/hiredis/"
     done
 
@@ -108,5 +110,6 @@ fi
 
 put "$dest/cflags" "-I$dest/include"
 put "$dest/libs" "$dest/lib/libhiredis.a"
+put "$dest/tls" "-lssl -lcrypto"
 
 echo "$dest"

@@ -11,6 +11,7 @@
 
 
 #include "../evolu_record.h"
+#include "../evolu_url.h"
 
 
 /* what a function came to, and the exit status; the message is out already */
@@ -43,27 +44,40 @@ typedef enum {
 /* where Redis is; all strings live as long as the options */
 
 typedef struct {
-    const char     *text;        /* the URL, for messages */
+    const char     *text;        /* the URL, for messages; NULL: no Redis */
+    evolu_url_t     url;         /* points into text */
     const char     *path;        /* unix:, else NULL */
-    const char     *host;
+    const char     *host;        /* NULL where sentinels know it */
     const char     *user;        /* NULL: the default user */
-    unsigned        port;
-    unsigned        db;
+    const char     *master;      /* NULL: there are no sentinels */
 } evolu_keys_url_t;
+
+
+/* files and the name for TLS; NULL where nothing was said */
+
+typedef struct {
+    const char     *ca;
+    const char     *cert;
+    const char     *key;
+    const char     *server_name;
+    unsigned        insecure;    /* 1: verify=off in a configuration */
+} evolu_keys_tls_options_t;
 
 
 /* the command line, read and checked; 0 and NULL where nothing was said */
 
 typedef struct {
-    evolu_keys_url_t  url;       /* text is NULL: no Redis */
+    evolu_keys_url_t  url;
+    evolu_keys_tls_options_t  tls;
     const char       *file;
     const char       *nginx_conf;
     const char       *password_file;
+    const char       *sentinel_password_file;
     evolu_bytes_t     prefix;
     const char       *peppers[EVOLU_PEPPERS_MAX];
     unsigned          npeppers;
     unsigned          given;     /* set of EVOLU_KEYS_MODE, ... */
-    unsigned          json;
+    unsigned          json;      /* 1: answers are JSON */
     evolu_mode_t      mode;
     evolu_bytes_t     id;
     evolu_bytes_t     allow;     /* as written; every CIDR was read */
@@ -86,6 +100,23 @@ typedef struct {
     evolu_keys_store_t   *file;  /* NULL: not given */
     evolu_keys_store_t   *redis;
 } evolu_keys_t;
+
+
+typedef struct {
+    const char            *name;
+    unsigned               min;      /* arguments after it */
+    unsigned               max;
+    unsigned               options;  /* set of EVOLU_KEYS_MODE, ... */
+    unsigned               writes:1; /* to one store, not two */
+    unsigned               asks:1;   /* its answer is for people on a terminal,
+                                        for programs elsewhere */
+    evolu_keys_status_t  (*run)(evolu_keys_t *keys);
+} evolu_keys_command_t;
+
+
+/* all commands; the last one has no name */
+
+extern const evolu_keys_command_t  evolu_keys_commands[];
 
 
 /* Reads a LOCATOR; global keys are refused where there is no key file. */

@@ -35,7 +35,7 @@ static evolu_keys_status_t evolu_keys_check_shadow(
 static void evolu_keys_check_problem(void *data,
     const evolu_keys_store_t *store, evolu_bytes_t locator, evolu_bytes_t id,
     const char *text);
-static void evolu_keys_check_json(const evolu_keys_store_t *store,
+static json_t *evolu_keys_check_json(const evolu_keys_store_t *store,
     evolu_bytes_t locator, evolu_bytes_t id, const char *text);
 
 
@@ -50,10 +50,6 @@ evolu_keys_check(evolu_keys_t *keys)
 
     memset(&check, 0, sizeof(evolu_keys_check_t));
     check.keys = keys;
-
-    if (keys->options.json) {
-        putchar('[');
-    }
 
     status = EVOLU_KEYS_DONE;
 
@@ -73,12 +69,12 @@ evolu_keys_check(evolu_keys_t *keys)
                                   &check);
     }
 
-    if (keys->options.json) {
-        puts("]");
-    }
-
     if (status != EVOLU_KEYS_DONE) {
         return status;
+    }
+
+    if (keys->options.json) {
+        evolu_keys_json_end(check.problems);
     }
 
     evolu_keys_say("%zu record%s, %zu problem%s", check.records,
@@ -250,12 +246,8 @@ evolu_keys_check_problem(void *data, const evolu_keys_store_t *store,
     check = data;
 
     if (check->keys->options.json) {
-
-        if (check->problems++ != 0) {
-            putchar(',');
-        }
-
-        evolu_keys_check_json(store, locator, id, text);
+        evolu_keys_json_item(&check->problems,
+                        evolu_keys_check_json(store, locator, id, text));
         return;
     }
 
@@ -272,7 +264,7 @@ evolu_keys_check_problem(void *data, const evolu_keys_store_t *store,
 }
 
 
-static void
+static json_t *
 evolu_keys_check_json(const evolu_keys_store_t *store, evolu_bytes_t locator,
     evolu_bytes_t id, const char *text)
 {
@@ -286,6 +278,5 @@ evolu_keys_check_json(const evolu_keys_store_t *store, evolu_bytes_t locator,
                         ? json_null() : evolu_keys_json_text(id));
     json_object_set_new(json, "problem", json_string(text));
 
-    (void) json_dumpf(json, stdout, JSON_COMPACT);
-    json_decref(json);
+    return json;
 }

@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../evolu_url.h"
 #include "evolu_keys_conf.h"
 #include "evolu_keys_options.h"
 #include "evolu_keys_print.h"
@@ -38,6 +37,7 @@ typedef struct {
     unsigned                peppers; /* as well */
     unsigned                redis;   /* 1: was found */
     unsigned                file;
+    unsigned                ca;      /* 1: the command line names one */
 } evolu_keys_conf_t;
 
 
@@ -68,6 +68,8 @@ static evolu_keys_status_t evolu_keys_conf_include(evolu_keys_conf_t *conf,
     evolu_keys_conf_file_t *f);
 static const char *evolu_keys_conf_redis(evolu_keys_conf_t *conf,
     evolu_keys_conf_file_t *f);
+static const char *evolu_keys_conf_param(evolu_keys_conf_t *conf,
+    const char *word, const char *value);
 static const char *evolu_keys_conf_key_file(evolu_keys_conf_t *conf,
     evolu_keys_conf_file_t *f);
 static const char *evolu_keys_conf_pepper(evolu_keys_conf_t *conf,
@@ -91,6 +93,7 @@ evolu_keys_conf_read(evolu_keys_options_t *options)
     conf.folder = evolu_keys_conf_copy(dirname(copy));
     conf.stores = options->url.text == NULL && options->file == NULL;
     conf.peppers = options->npeppers == 0;
+    conf.ca = options->tls.ca != NULL;
 
     status = evolu_keys_conf_file(&conf, options->nginx_conf);
 
@@ -455,48 +458,84 @@ evolu_keys_conf_include(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
 static const char *
 evolu_keys_conf_redis(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
 {
-    char                  *text;
-    unsigned               i;
-    const char            *error, *value;
-    evolu_keys_options_t  *o;
-
-    o = conf->options;
+    char         *text;
+    unsigned      i;
+    const char   *error, *value;
 
     if (conf->redis++) {
         return "is there twice";
     }
 
     text = evolu_keys_conf_copy(f->words[1]);
-    error = evolu_keys_options_url(text, &o->url);
+    error = evolu_keys_options_url(text, &conf->options->url);
 
     for (i = 2; i < f->n && error == NULL; i++) {
         value = strchr(f->words[i], '=');
 
-        if (value == NULL) {
-            continue;
-        }
-
-        value++;
-
-        if (strncmp(f->words[i], "prefix=", 7) == 0
-            && o->prefix.data == NULL)
-        {
-            o->prefix = evolu_keys_string(evolu_keys_conf_copy(value));
-            error = o->prefix.len > EVOLU_KEYS_PREFIX_MAX
-                    ? "prefix too long" : NULL;
-
-        } else if (strncmp(f->words[i], "db=", 3) == 0) {
-            error = evolu_keys_options_number(value, EVOLU_URL_DB_MAX,
-                                              &o->url.db);
-
-        } else if (strncmp(f->words[i], "password_file=", 14) == 0
-                   && o->password_file == NULL)
-        {
-            o->password_file = evolu_keys_conf_path(conf, value);
+        if (value != NULL) {
+            error = evolu_keys_conf_param(conf, f->words[i], value + 1);
         }
     }
 
     return error;
+}
+
+
+/*
+ * What the command line said stands: who names an authority there wants it to
+ * be asked.
+ */
+
+static const char *
+evolu_keys_conf_param(evolu_keys_conf_t *conf, const char *word,
+    const char *value)
+{
+    size_t                 i, len;
+    evolu_keys_options_t  *o;
+
+    o = conf->options;
+
+    const struct {
+        const char   *name;
+        const char  **value;
+    } files[] = {
+        { "password_file=", &o->password_file },
+        { "sentinel_password_file=", &o->sentinel_password_file },
+        { "ca=", &o->tls.ca },
+        { "cert=", &o->tls.cert },
+        { "key=", &o->tls.key }
+    };
+
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        len = strlen(files[i].name);
+
+        if (strncmp(word, files[i].name, len) == 0) {
+
+            if (*files[i].value == NULL) {
+                *files[i].value = evolu_keys_conf_path(conf, value);
+            }
+
+            return NULL;
+        }
+    }
+
+    if (strncmp(word, "server_name=", 12) == 0 && o->tls.server_name == NULL)
+    {
+        o->tls.server_name = evolu_keys_conf_copy(value);
+
+    } else if (strcmp(word, "verify=off") == 0) {
+        o->tls.insecure = !conf->ca;
+
+    } else if (strncmp(word, "prefix=", 7) == 0 && o->prefix.data == NULL) {
+        return evolu_keys_options_prefix(evolu_keys_conf_copy(value),
+                                         &o->prefix);
+
+    } else if (strncmp(word, "db=", 3) == 0) {
+        return evolu_keys_options_number(value, EVOLU_URL_DB_MAX,
+                                         &o->url.url.db);
+    }
+
+    return NULL;
 }
 
 

@@ -11,26 +11,26 @@
 #define _EVOLU_KEYS_LINK_H_INCLUDED_
 
 
-#include <hiredis/hiredis.h>
+#include "evolu_keys_server.h"
 
-#include "evolu_keys.h"
-
-
-#define EVOLU_KEYS_CONNECT_TIMEOUT  2   /* seconds */
-#define EVOLU_KEYS_COMMAND_TIMEOUT  5
 
 /* words of one command: HSET of a record's "v" and all of its keys */
 #define EVOLU_KEYS_WORDS_MAX        (2 + 2 * (EVOLU_RECORD_KEYS_MAX + 2))
 
 
 typedef struct {
-    redisContext   *context;
-    const char     *text;               /* the URL */
-    evolu_bytes_t   prefix;
+    evolu_keys_connection_t   connection;
+    char                     *text;     /* where it leads to, for messages */
+    evolu_bytes_t             prefix;
+    unsigned                  replica;  /* 1: nothing may be written here */
 } evolu_keys_link_t;
 
 
-/* Connects, authenticates, selects the database. */
+/*
+ * Finds the server that holds the records, connects, authenticates, selects
+ * the database: the one that the URL names; the primary that sentinels know;
+ * in a cluster the node that has the prefix's slot.
+ */
 evolu_keys_status_t evolu_keys_link_open(evolu_keys_link_t *link,
     const evolu_keys_options_t *options);
 
@@ -52,9 +52,6 @@ evolu_keys_status_t evolu_keys_link_reply(evolu_keys_link_t *link,
 
 /* Any error reply but WRONGTYPE is reported; 1 for those, else 0. */
 int evolu_keys_link_failed(evolu_keys_link_t *link, const redisReply *reply);
-
-/* 1 when a reply is an error that begins with code, else 0 */
-int evolu_keys_link_is(const redisReply *reply, const char *code);
 
 /* Prefix and text: the name of a Redis key, its data to be freed. */
 evolu_bytes_t evolu_keys_link_key(evolu_keys_link_t *link,

@@ -19,7 +19,7 @@ typedef struct {
     evolu_keys_t        *keys;
     evolu_keys_store_t  *store;
     evolu_keys_table_t  *table;      /* NULL: no row yet */
-    unsigned             printed;    /* JSON objects */
+    size_t               printed;    /* JSON objects */
     unsigned             found;      /* records */
 } evolu_keys_list_t;
 
@@ -53,10 +53,6 @@ evolu_keys_list(evolu_keys_t *keys)
     memset(&list, 0, sizeof(evolu_keys_list_t));
     list.keys = keys;
 
-    if (keys->options.json) {
-        putchar('[');
-    }
-
     status = EVOLU_KEYS_DONE;
 
     if (keys->file != NULL) {
@@ -75,7 +71,9 @@ evolu_keys_list(evolu_keys_t *keys)
     }
 
     if (keys->options.json) {
-        puts("]");
+        if (status == EVOLU_KEYS_DONE) {
+            evolu_keys_json_end(list.printed);
+        }
 
     } else if (list.table != NULL || status == EVOLU_KEYS_DONE) {
         evolu_keys_table_end(evolu_keys_list_table(&list));
@@ -200,12 +198,7 @@ evolu_keys_list_key(evolu_keys_list_t *list,
     json_object_set_new(json, "locator",
                         evolu_keys_json_text(record->text));
 
-    if (list->printed++ != 0) {
-        putchar(',');
-    }
-
-    (void) json_dumpf(json, stdout, JSON_COMPACT);
-    json_decref(json);
+    evolu_keys_json_item(&list->printed, json);
 }
 
 

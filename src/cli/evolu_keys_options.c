@@ -4,15 +4,15 @@
  */
 
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "../evolu_url.h"
 #include "evolu_keys_options.h"
 #include "evolu_keys_print.h"
 
 
+static const char *evolu_keys_options_redis(evolu_keys_options_t *options);
+static const char *evolu_keys_options_variable(const char *name);
 static const char *evolu_keys_options_peppers(char *list,
     evolu_keys_options_t *options);
 static int evolu_keys_options_date(const char *text, int64_t *time);
@@ -25,26 +25,80 @@ evolu_keys_options_environment(evolu_keys_options_t *options)
     char        *list;
     const char  *text, *error;
 
-    text = getenv("EVOLU_REDIS_URL");
-
-    if (options->url.text == NULL && options->file == NULL
-        && text != NULL && *text != '\0')
-    {
-        error = evolu_keys_options_url(text, &options->url);
+    if (options->url.text == NULL && options->file == NULL) {
+        error = evolu_keys_options_redis(options);
         if (error != NULL) {
             return error;
         }
     }
 
-    text = getenv("EVOLU_PEPPER");
+    text = evolu_keys_options_variable("EVOLU_PEPPER");
 
-    if (options->npeppers != 0 || text == NULL || *text == '\0') {
+    if (options->npeppers != 0 || text == NULL) {
         return NULL;
     }
 
     list = evolu_keys_options_copy(evolu_keys_string(text));
 
     return evolu_keys_options_peppers(list, options);
+}
+
+
+/* The others belong to the URL: what is for one server is not for another. */
+
+static const char *
+evolu_keys_options_redis(evolu_keys_options_t *options)
+{
+    size_t       i;
+    const char  *text, *error;
+
+    const struct {
+        const char   *name;
+        const char  **value;
+    } files[] = {
+        { "EVOLU_REDIS_PASSWORD_FILE", &options->password_file },
+        { "EVOLU_REDIS_SENTINEL_PASSWORD_FILE",
+          &options->sentinel_password_file },
+        { "EVOLU_REDIS_CA", &options->tls.ca },
+        { "EVOLU_REDIS_CERT", &options->tls.cert },
+        { "EVOLU_REDIS_KEY", &options->tls.key },
+        { "EVOLU_REDIS_SERVER_NAME", &options->tls.server_name }
+    };
+
+    text = evolu_keys_options_variable("EVOLU_REDIS_URL");
+
+    if (text == NULL) {
+        return NULL;
+    }
+
+    error = evolu_keys_options_url(text, &options->url);
+
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        if (*files[i].value == NULL) {
+            *files[i].value = evolu_keys_options_variable(files[i].name);
+        }
+    }
+
+    text = evolu_keys_options_variable("EVOLU_REDIS_PREFIX");
+
+    if (error == NULL && text != NULL && options->prefix.data == NULL) {
+        error = evolu_keys_options_prefix(text, &options->prefix);
+    }
+
+    return error;
+}
+
+
+/* An empty variable is none. */
+
+static const char *
+evolu_keys_options_variable(const char *name)
+{
+    const char  *text;
+
+    text = getenv(name);
+
+    return text == NULL || *text == '\0' ? NULL : text;
 }
 
 
@@ -75,34 +129,34 @@ evolu_keys_options_peppers(char *list, evolu_keys_options_t *options)
 const char *
 evolu_keys_options_url(const char *text, evolu_keys_url_t *url)
 {
-    evolu_url_t   parsed;
-    const char   *error;
-
-    static char  message[256];
-
-    error = evolu_url_parse(evolu_keys_string(text), &parsed);
-
-    if (error == NULL && (parsed.tls || parsed.sentinels.len)) {
-        error = "has a scheme that is not supported yet";
-    }
-
-    if (error != NULL) {
-        snprintf(message, sizeof(message), "the Redis URL %s%s", error,
-                 strstr(error, "password_file") != NULL
-                 ? " (--password-file)" : "");
-        return message;
-    }
+    const char  *error;
 
     memset(url, 0, sizeof(evolu_keys_url_t));
 
+    error = evolu_url_parse(evolu_keys_string(text), &url->url);
+
+    if (error != NULL) {
+        return evolu_keys_format("the Redis URL %s%s", error,
+                                 strstr(error, "password_file") != NULL
+                                 ? " (--password-file)" : "");
+    }
+
     url->text = text;
-    url->path = evolu_keys_options_copy(parsed.path);
-    url->host = evolu_keys_options_copy(parsed.host);
-    url->user = evolu_keys_options_copy(parsed.user);
-    url->port = parsed.port;
-    url->db = parsed.db;
+    url->path = evolu_keys_options_copy(url->url.path);
+    url->host = evolu_keys_options_copy(url->url.host);
+    url->user = evolu_keys_options_copy(url->url.user);
+    url->master = evolu_keys_options_copy(url->url.master);
 
     return NULL;
+}
+
+
+const char *
+evolu_keys_options_prefix(const char *text, evolu_bytes_t *prefix)
+{
+    *prefix = evolu_keys_string(text);
+
+    return prefix->len > EVOLU_KEYS_PREFIX_MAX ? "prefix too long" : NULL;
 }
 
 

@@ -15,17 +15,21 @@
 
 
 /* as that of evolu_auth_redis: SCAN patterns and key names begin with it */
-#define EVOLU_KEYS_PREFIX_MAX  128
+#define EVOLU_KEYS_PREFIX_MAX  64
 
 
 /*
- * Where no store is named, EVOLU_REDIS_URL names one; where no pepper is,
- * EVOLU_PEPPER does.
+ * Where no store is named, EVOLU_REDIS_URL names one, and EVOLU_REDIS_PREFIX
+ * and so on say what else there is to say of it; where no pepper is named,
+ * EVOLU_PEPPER names some.
  */
 const char *evolu_keys_options_environment(evolu_keys_options_t *options);
 
-/* redis://[user@]host[:port][/db] or unix:/path; text is never changed */
+/* A URL that evolu_url_parse() takes; text is never changed */
 const char *evolu_keys_options_url(const char *text, evolu_keys_url_t *url);
+
+/* What names of keys begin with */
+const char *evolu_keys_options_prefix(const char *text, evolu_bytes_t *prefix);
 
 /* A number, at most max */
 const char *evolu_keys_options_number(const char *text, unsigned max,

@@ -67,6 +67,26 @@ evolu_keys_realloc(void *data, size_t size)
 
 
 char *
+evolu_keys_format(const char *format, ...)
+{
+    int       rc;
+    char     *text;
+    va_list   args;
+
+    va_start(args, format);
+    rc = vasprintf(&text, format, args);
+    va_end(args);
+
+    if (rc == -1) {
+        evolu_keys_say("out of memory");
+        exit(EVOLU_KEYS_REFUSED);
+    }
+
+    return text;
+}
+
+
+char *
 evolu_keys_text(evolu_bytes_t bytes)
 {
     char       *text, *p;
@@ -216,6 +236,23 @@ evolu_keys_json_free(void *data)
 
     sodium_memzero(data, block->size);
     free(block);
+}
+
+
+void
+evolu_keys_json_item(size_t *n, json_t *item)
+{
+    fputs((*n)++ == 0 ? "[\n" : ",\n", stdout);
+
+    (void) json_dumpf(item, stdout, JSON_COMPACT);
+    json_decref(item);
+}
+
+
+void
+evolu_keys_json_end(size_t n)
+{
+    puts(n == 0 ? "[]" : "\n]");
 }
 
 

@@ -27,6 +27,10 @@ void evolu_keys_say(const char *format, ...)
 void *evolu_keys_alloc(size_t size);
 void *evolu_keys_realloc(void *data, size_t size);
 
+/* A text as printf() would print it; to be freed. */
+char *evolu_keys_format(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
 /*
  * A copy that a terminal can show: whatever is not printable in the locale
  * stands as \xHH.  To be freed.
@@ -50,6 +54,14 @@ void evolu_keys_cidr(const evolu_cidr_t *cidr, char *out);
 
 /* Makes jansson wipe the memory that it frees; before its first use. */
 void evolu_keys_json_init(void);
+
+/*
+ * A JSON array, an item a line; *n is the number of items up to now, 0 at
+ * first.  item is released.  An array that is not ended shows that it is not
+ * whole; one that was not begun shows nothing.
+ */
+void evolu_keys_json_item(size_t *n, json_t *item);
+void evolu_keys_json_end(size_t n);
 
 /* Prints one JSON value and a newline on stdout, and releases it. */
 evolu_keys_status_t evolu_keys_json_print(json_t *json);

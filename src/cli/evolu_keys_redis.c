@@ -203,7 +203,7 @@ evolu_keys_redis_record(redisReply *reply, const evolu_locator_t *locator,
     record->fields = memory->fields;
     record->n = n;
     record->memory = memory;
-    record->wrong_type = evolu_keys_link_is(reply, "WRONGTYPE");
+    record->wrong_type = evolu_keys_server_says(reply, "WRONGTYPE");
     record->found = (n != 0 || record->wrong_type);
 }
 
@@ -265,7 +265,7 @@ evolu_keys_redis_names(evolu_keys_store_t *store, evolu_bytes_t token,
     record->fields = memory->fields;
     record->n = reply->elements;
     record->memory = memory;
-    record->wrong_type = evolu_keys_link_is(reply, "WRONGTYPE");
+    record->wrong_type = evolu_keys_server_says(reply, "WRONGTYPE");
     record->found = (record->n != 0 || record->wrong_type);
 
     qsort(record->fields, record->n, sizeof(evolu_field_t),

@@ -74,6 +74,14 @@ evolu_keys_redis_change(evolu_keys_store_t *store,
     memset(&t, 0, sizeof(evolu_keys_transaction_t));
 
     t.queue.redis = (evolu_keys_redis_t *) store;
+
+    if (t.queue.redis->link.replica && !batch->dry) {
+        evolu_keys_say("Redis at %s is a replica, so nothing was written: "
+                       "give the primary's URL, or sentinel://",
+                       t.queue.redis->link.text);
+        return EVOLU_KEYS_REFUSED;
+    }
+
     t.batch = batch;
     t.epoch = evolu_keys_link_key(&t.queue.redis->link,
                                   evolu_literal("epoch"));

@@ -15,7 +15,7 @@ use Test::More;
 redis_start();
 
 my $pepper = keys_pepper('p1', 'a');
-my @store = ('--redis', redis_url(), '--pepper', $pepper);
+my @store = ('--redis', redis_url(), '--pepper', $pepper, '--text');
 my $key = pack 'H*', 'a' x 64;
 
 sub hash { return hmac_sha256_hex($_[0], $key) }

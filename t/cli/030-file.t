@@ -14,7 +14,7 @@ use Test::More;
 
 my $pepper = keys_pepper('p1', 'a');
 my $file = keys_file('keys');
-my @store = ('--file', $file, '--pepper', $pepper);
+my @store = ('--file', $file, '--pepper', $pepper, '--text');
 my $key = pack 'H*', 'a' x 64;
 
 sub hash { return hmac_sha256_hex($_[0], $key) }

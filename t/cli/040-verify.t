@@ -25,7 +25,7 @@ my $global = 'global-key-1';
 sub hash { return 'hash=sha256:' . sha256_hex($_[0]) }
 sub verdict {
     my ($store, $args, $credential, $expected, $name) = @_;
-    my ($status, $out) = keys_run([@$store, 'verify', @$args],
+    my ($status, $out) = keys_run([@$store, '--text', 'verify', @$args],
                                   "$credential\n");
 
     is($out, "$expected\n", $name);
@@ -129,7 +129,8 @@ verdict(\@both, ['instance:shadow'], $token,
 verdict(\@both, ['instance:shadow'], 'redis-token',
         'denied reason=bad_secret', 'and Redis is not asked');
 
-my ($status, $out, $err) = keys_run(['--file', $file, 'verify'], "$token\n");
+my ($status, $out, $err) = keys_run(['--file', $file, 'verify', '--text'],
+                                  "$token\n");
 is($out, "denied reason=unknown\n", 'the file has no index');
 like($err, qr/verify instance:NAME/, 'says what to do');
 

@@ -21,7 +21,7 @@ my $h = 'hash=sha256:' . '1' x 64;
 
 sub check {
     my ($store, $expected, $name) = @_;
-    my ($status, $out, $err) = keys_run([@$store, 'check']);
+    my ($status, $out, $err) = keys_run([@$store, 'check', '--text']);
 
     is_deeply([sort split /\n/, $out], [sort @$expected], $name);
     is($status, @$expected ? 1 : 0, 'and the exit status');
@@ -115,11 +115,11 @@ is_deeply($json, [], 'an empty array');
 
 redis('HSET', "evolu:instance:many$_", 'v', 1, 'key.k1', $h) for 1 .. 700;
 redis('SADD', 'evolu:token:sha256:' . '1' x 64, map { "many$_" } 1 .. 50);
-my ($s, $out, $err) = keys_run([@redis, 'check']);
+my ($s, $out, $err) = keys_run([@redis, 'check', '--text']);
 is($s, 1, 'several pages');
 is(scalar(() = $out =~ /not in the token index/g), 650, 'all are seen');
 like($err, qr/^evolu-keys: 702 records, 650 problems$/, 'all are counted');
-($s, $out) = keys_run([@redis, 'list']);
+($s, $out) = keys_run([@redis, 'list', '--text']);
 is(scalar(() = $out =~ /\n/g), 703, 'and listed');
 
 # the key file

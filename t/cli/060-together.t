@@ -33,7 +33,8 @@ for my $store (\@redis, ['--file', $file]) {
         is($status, 0, 'created');
         chomp $out;
 
-        my ($code, $verdict) = keys_run([@$store, 'verify', 'instance:both'],
+        my ($code, $verdict) = keys_run([@$store, 'verify', '--text',
+                                         'instance:both'],
                                         "$out\n");
         is($code, 0, 'and good');
         $seen{$1} = 1 if $verdict =~ / id=(k\d+)/;

@@ -43,7 +43,7 @@ for my $store (['--redis', redis_url()], ['--file', $file]) {
     is($out, '', 'nothing on stdout');
     ok(!$good->(), 'no more');
 
-    (undef, $out) = keys_run([@$store, 'list', 'instance:shop']);
+    (undef, $out) = keys_run([@$store, '--text', 'list', 'instance:shop']);
     like($out, qr/k1 +disabled .*127\.0\.0\.1/, 'listed');
     like($out, qr/k2 +active/, 'the other is good');
 
@@ -59,7 +59,7 @@ for my $store (['--redis', redis_url()], ['--file', $file]) {
     is($status, 0, 'the record');
     ok(!$good->(), 'no key is good');
 
-    (undef, $out) = keys_run([@$store, 'list', 'instance:shop']);
+    (undef, $out) = keys_run([@$store, '--text', 'list', 'instance:shop']);
     unlike($out, qr/active/, 'listed');
 
     my (undef, $json) = keys_json([@$store, 'enable', 'instance:shop']);

@@ -112,7 +112,7 @@ run_ok('a global key', 'create', 'global');
 like(read_file($keys), qr/^global k1 /, 'goes to the file');
 run_ok('an instance', 'create', 'instance', 'both');
 is(redis('EXISTS', 'evolu:instance:both'), 1, 'goes to Redis');
-run_ok('a list', 'list');
+run_ok('a list', 'list', '--text');
 like($out, qr/file +global .*redis +instance:both /s, 'of both');
 run_ok('check', 'check');
 
@@ -151,7 +151,7 @@ run_ok('a password file', 'list');
 run_bad('neither store', "http { }\n", qr/has neither/);
 run_bad('two of one', "evolu_auth_redis $url; evolu_auth_redis $url;",
         qr/nginx\.conf:1: evolu_auth_redis: is there twice/);
-run_bad('a bad URL', "\n\nevolu_auth_redis http://x;", qr/:3: .*neither/);
+run_bad('a bad URL', "\n\nevolu_auth_redis http://x;", qr/:3: .*none of/);
 run_bad('a password in it', 'evolu_auth_redis redis://:Secr3t@h;',
         qr/password/);
 unlike($err, qr/Secr3t/, 'is not repeated');

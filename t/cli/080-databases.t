@@ -136,18 +136,6 @@ sub shell {
     return $text;
 }
 
-sub until_true {
-    my ($seconds, $test) = @_;
-    my $end = time + $seconds;
-
-    while (time < $end) {
-        return 1 if $test->();
-        sleep 0.05;
-    }
-
-    return $test->();
-}
-
 # Where a server is missing the test is skipped, but not in CI
 
 sub missing {

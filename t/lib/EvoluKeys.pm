@@ -13,6 +13,7 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use IO::Select;
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use IPC::Open3 qw(open3);
 use JSON::PP ();
@@ -20,7 +21,8 @@ use POSIX ();
 use Symbol qw(gensym);
 
 our @EXPORT = qw(keys_run keys_start keys_wait keys_binary keys_file keys_json
-                 keys_pepper redis_start redis_stop redis redis_url read_file
+                 keys_pepper redis_start redis_stop redis redis_at redis_url
+                 free_port server_start server_stop until_true read_file
                  write_file);
 
 my $top = abs_path(dirname(__FILE__) . '/../..');
@@ -28,6 +30,8 @@ my $binary = abs_path($ENV{EVOLU_KEYS} || "$top/build/evolu-keys");
 my $dir = tempdir('evolu-keys.XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $main = $$;
 my ($server, $socket);
+my %servers;                            # others, pids by ports
+my $ports = 0;
 
 delete @ENV{qw(EVOLU_REDIS_URL EVOLU_PEPPER)};
 $ENV{LC_ALL} = 'C.UTF-8';
@@ -87,7 +91,7 @@ sub keys_wait {
 
 sub keys_json {
     my ($args, $stdin) = @_;
-    my ($status, $out) = keys_run(['--json', @$args], $stdin);
+    my ($status, $out) = keys_run([@$args, '--json'], $stdin);
 
     return ($status, eval { JSON::PP->new->utf8->decode($out) });
 }
@@ -174,12 +178,100 @@ sub redis_stop {
 sub redis_url { return "unix:$socket" }
 
 
+# More servers, on ports of 127.0.0.1; gives the port.  Options are those of
+# redis-server; a first one that is no option is a file.
+
+sub server_start {
+    my (@options) = @_;
+    my $port = free_port();
+    my $pid = fork;
+
+    die "fork: $!\n" unless defined $pid;
+
+    if ($pid == 0) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', "$dir/redis-$port.log";
+        open STDERR, '>&', \*STDOUT;
+        mkdir "$dir/$port";
+        my @file = @options && $options[0] !~ /^-/ ? shift @options : ();
+        exec 'redis-server', @file, '--port', $port, '--bind', '127.0.0.1',
+             '--dir', "$dir/$port", '--save', '', '--appendonly', 'no',
+             '--repl-diskless-sync-delay', '0', @options
+            or POSIX::_exit(127);
+    }
+
+    $servers{$port} = $pid;
+
+    # any reply will do: it may want a password
+
+    until_true(10, sub { eval { redis_at($port, 'PING') } })
+        or die "redis-server does not answer: "
+               . read_file("$dir/redis-$port.log");
+
+    return $port;
+}
+
+
+sub server_stop {
+    my ($port, $signal) = @_;
+    my $pid = delete $servers{$port} or return;
+
+    kill $signal || 'TERM', $pid;
+    waitpid $pid, 0;
+}
+
+
+# Of the 16 ports that scripts/one-test.sh claims for each file, then any
+
+sub free_port {
+    while ($ENV{TEST_NGINX_PORT} && $ports < 16) {
+        my $probe = IO::Socket::INET->new(
+            Listen => 1, LocalAddr => '127.0.0.1',
+            LocalPort => $ENV{TEST_NGINX_PORT} + $ports++);
+
+        return $probe->sockport if $probe;
+    }
+
+    return IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+                           ->sockport;
+}
+
+
+sub until_true {
+    my ($seconds, $test) = @_;
+    my $end = time + $seconds;
+
+    while (time < $end) {
+        return 1 if $test->();
+        select undef, undef, undef, 0.05;
+    }
+
+    return $test->();
+}
+
+
+sub redis_at {
+    my ($port, @words) = @_;
+
+    return redis_ask(IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port"),
+                     @words);
+}
+
+
 # One command on a connection of its own.  Errors come back as a text that
 # begins with "-".
 
 sub redis {
     my (@words) = @_;
-    my $link = IO::Socket::UNIX->new(Peer => $socket) or die "redis: $!\n";
+
+    return redis_ask(IO::Socket::UNIX->new(Peer => $socket), @words);
+}
+
+
+sub redis_ask {
+    my ($link, @words) = @_;
+
+    die "redis: $!\n" unless $link;
 
     print $link '*' . @words . "\r\n",
                 map { '$' . length($_) . "\r\n$_\r\n" } @words;
@@ -214,6 +306,7 @@ END {
     if ($$ == $main) {
         my $status = $?;
         redis_stop();
+        server_stop($_, 'KILL') for keys %servers;
         $? = $status;
     }
 }
