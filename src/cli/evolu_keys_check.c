@@ -11,6 +11,7 @@
 
 #include "evolu_keys_input.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_terminal.h"
 #include "evolu_keys_view.h"
 
 
@@ -93,10 +94,14 @@ evolu_keys_check_store(evolu_keys_check_t *check, evolu_keys_store_t *store)
     check->store = store;
     store->lenient = 1;
 
-    status = store->check(store, evolu_keys_check_problem, check);
+    evolu_keys_progress_begin("checking records:", 0);
+
+    status = store->each(store, evolu_keys_check_one, check);
+
+    evolu_keys_progress_end();
 
     if (status == EVOLU_KEYS_DONE) {
-        status = store->each(store, evolu_keys_check_one, check);
+        status = store->check(store, evolu_keys_check_problem, check);
     }
 
     return status;
@@ -110,6 +115,8 @@ evolu_keys_check_one(const evolu_keys_record_t *record, void *data)
 
     check = data;
     check->records += record->found;
+
+    evolu_keys_progress(check->records);
 
     if (!record->found && record->locator.scope == EVOLU_SCOPE_GLOBAL) {
         evolu_keys_check_problem(check, check->store, record->text,
@@ -240,7 +247,7 @@ static void
 evolu_keys_check_problem(void *data, const evolu_keys_store_t *store,
     evolu_bytes_t locator, evolu_bytes_t id, const char *text)
 {
-    char                *where, *key;
+    char                *where, *key, *line;
     evolu_keys_check_t  *check;
 
     check = data;
@@ -256,11 +263,15 @@ evolu_keys_check_problem(void *data, const evolu_keys_store_t *store,
     where = evolu_keys_text(locator);
     key = evolu_keys_text(id);
 
-    printf("%s %s%s%s: %s\n", store->name, where, id.len == 0 ? "" : " ", key,
-           text);
+    line = evolu_keys_format("%s %s%s%s: %s", store->name, where,
+                             id.len == 0 ? "" : " ", key, text);
+
+    evolu_keys_progress_hide();
+    evolu_keys_terminal_wrap(stdout, 0, 4, line);
 
     free(where);
     free(key);
+    free(line);
 }
 
 

@@ -18,6 +18,7 @@
 #include "../evolu_target.h"
 #include "evolu_keys_file.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_signal.h"
 
 
 /* one record; it points into lines of the file */
@@ -117,13 +118,11 @@ evolu_keys_file_lock(evolu_keys_rewrite_t *w)
 {
     char  *copy;
 
-    copy = evolu_keys_alloc(strlen(w->path) + 1);
-    w->folder = strcpy(copy, w->path);
-    w->folder = strdup(dirname(copy));
+    copy = evolu_keys_format("%s", w->path);
+    w->folder = evolu_keys_format("%s", dirname(copy));
     free(copy);
 
-    w->fd = w->folder == NULL
-            ? -1 : open(w->folder, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+    w->fd = open(w->folder, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
 
     if (w->fd == -1 || flock(w->fd, LOCK_EX) == -1) {
         evolu_keys_say("cannot lock the folder of key file \"%s\": %s",
@@ -361,13 +360,14 @@ evolu_keys_file_parses(evolu_keys_rewrite_t *w, evolu_bytes_t text,
 static evolu_keys_status_t
 evolu_keys_file_replace(evolu_keys_rewrite_t *w)
 {
-    int     fd, failed;
-    char   *path;
-    size_t  size;
+    int        fd, failed;
+    char      *path;
+    sigset_t   before;
 
-    size = strlen(w->folder) + sizeof("/.evolu-keys.XXXXXX");
-    path = evolu_keys_alloc(size);
-    snprintf(path, size, "%s/.evolu-keys.XXXXXX", w->folder);
+    path = evolu_keys_format("%s/.evolu-keys.XXXXXX", w->folder);
+
+    evolu_keys_signal_save(&before);
+    evolu_keys_signal_hold();
 
     /* created with mode 0600 */
 
@@ -393,11 +393,15 @@ evolu_keys_file_replace(evolu_keys_rewrite_t *w)
 
     free(path);
 
+    if (!failed) {
+        (void) fsync(w->fd);
+    }
+
+    evolu_keys_signal_release(&before);
+
     if (failed) {
         return EVOLU_KEYS_REFUSED;
     }
-
-    (void) fsync(w->fd);
 
     evolu_keys_say("wrote \"%s\": reload nginx to use it", w->path);
 

@@ -23,7 +23,8 @@ typedef struct {
 
 static const evolu_keys_help_t *evolu_keys_help_find(
     const evolu_keys_command_t *command);
-static struct argp_option *evolu_keys_help_options(unsigned bits);
+static struct argp_option *evolu_keys_help_options(
+    const evolu_keys_command_t *command);
 
 
 static const evolu_keys_help_t  evolu_keys_helps[] = {
@@ -187,7 +188,7 @@ evolu_keys_help(const evolu_keys_command_t *command)
     static char  name[] = "evolu-keys";
 
     help = evolu_keys_help_find(command);
-    options = evolu_keys_help_options(command == NULL ? 0 : command->options);
+    options = evolu_keys_help_options(command);
 
     memset(&argp, 0, sizeof(struct argp));
 
@@ -197,6 +198,11 @@ evolu_keys_help(const evolu_keys_command_t *command)
 
     argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE|ARGP_HELP_LONG
               |ARGP_HELP_PRE_DOC|ARGP_HELP_POST_DOC, name);
+
+    if (command != NULL) {
+        puts("\nWhere the keys are, and options of all commands: evolu-keys "
+             "--help");
+    }
 
     free(options);
 }
@@ -219,10 +225,10 @@ evolu_keys_help_find(const evolu_keys_command_t *command)
 }
 
 
-/* Those of all commands and those of this one; a group needs a member. */
+/* Of a command its own, else those of all; a group needs a member. */
 
 static struct argp_option *
-evolu_keys_help_options(unsigned bits)
+evolu_keys_help_options(const evolu_keys_command_t *command)
 {
     size_t                     n;
     unsigned                   bit;
@@ -232,13 +238,12 @@ evolu_keys_help_options(unsigned bits)
     n = 0;
     options = NULL;
 
-    for (option = evolu_keys_argp_options;
-         option->name != NULL || option->doc != NULL;
-         option++)
-    {
+    for (option = evolu_keys_argp_options; /* void */ ; option++) {
         bit = evolu_keys_parse_bit(option->key);
 
-        if (bit != 0 && !(bit & bits)) {
+        if (option->name != NULL
+            && (command == NULL ? bit != 0 : !(bit & command->options)))
+        {
             continue;
         }
 
@@ -247,11 +252,11 @@ evolu_keys_help_options(unsigned bits)
         }
 
         options = evolu_keys_realloc(options,
-                                     (n + 2) * sizeof(struct argp_option));
+                                     (n + 1) * sizeof(struct argp_option));
         options[n++] = *option;
+
+        if (option->name == NULL && option->doc == NULL) {
+            return options;
+        }
     }
-
-    memset(&options[n], 0, sizeof(struct argp_option));
-
-    return options;
 }

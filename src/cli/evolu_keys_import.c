@@ -13,6 +13,7 @@
 #include "evolu_keys_import.h"
 #include "evolu_keys_options.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_terminal.h"
 
 
 /* bytes of a name that a message shows */
@@ -67,7 +68,6 @@ evolu_keys_import(evolu_keys_t *keys)
     import.store = keys->redis != NULL ? keys->redis : keys->file;
     import.id = (o->given & EVOLU_KEYS_ID)
                 ? o->id : evolu_literal(EVOLU_KEYS_IMPORT_ID);
-    import.terminal = isatty(STDERR_FILENO) == 1;
     import.problems = json_array();
     import.csv = evolu_keys_csv_create();
 
@@ -88,9 +88,17 @@ evolu_keys_import_run(evolu_keys_import_t *import, unsigned instances)
 
     o = &import->keys->options;
 
+    if (isatty(STDIN_FILENO) == 1) {
+        evolu_keys_say("type or paste CSV, and end it with Ctrl-D on a line "
+                       "of its own");
+    }
+
+    evolu_keys_progress_begin("reading", 0);
+
     status = instances ? evolu_keys_import_instances(import)
                        : evolu_keys_import_campaigns(import);
 
+    evolu_keys_progress_end();
     evolu_keys_csv_destroy(import->csv);
 
     if (status != EVOLU_KEYS_DONE) {
@@ -264,6 +272,7 @@ evolu_keys_import_problem(evolu_keys_import_t *import, size_t line,
 static evolu_keys_status_t
 evolu_keys_import_answer(evolu_keys_import_t *import)
 {
+    char                  *text;
     size_t                 i, outcomes[EVOLU_KEYS_ROW_OUTCOMES];
     evolu_keys_row_t      *row;
     evolu_keys_status_t    status;
@@ -285,14 +294,17 @@ evolu_keys_import_answer(evolu_keys_import_t *import)
         status = evolu_keys_import_json(import, outcomes);
 
     } else {
-        printf("created %zu, changed %zu, unchanged %zu, removed %zu, failed "
-               "%zu, unusable %zu%s\n", outcomes[EVOLU_KEYS_ROW_CREATED],
-               outcomes[EVOLU_KEYS_ROW_CHANGED],
-               outcomes[EVOLU_KEYS_ROW_UNCHANGED],
-               outcomes[EVOLU_KEYS_ROW_REMOVED],
-               outcomes[EVOLU_KEYS_ROW_FAILED], import->unusable,
-               (o->given & EVOLU_KEYS_DRY_RUN)
-               ? " (dry run: nothing was written)" : "");
+        text = evolu_keys_format("created %zu, changed %zu, unchanged %zu, "
+                    "removed %zu, failed %zu, unusable %zu%s",
+                    outcomes[EVOLU_KEYS_ROW_CREATED],
+                    outcomes[EVOLU_KEYS_ROW_CHANGED],
+                    outcomes[EVOLU_KEYS_ROW_UNCHANGED],
+                    outcomes[EVOLU_KEYS_ROW_REMOVED],
+                    outcomes[EVOLU_KEYS_ROW_FAILED], import->unusable,
+                    (o->given & EVOLU_KEYS_DRY_RUN)
+                    ? " (dry run: nothing was written)" : "");
+        evolu_keys_terminal_wrap(stdout, 0, 0, text);
+        free(text);
     }
 
     if (outcomes[EVOLU_KEYS_ROW_FAILED] != 0) {

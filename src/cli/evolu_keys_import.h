@@ -36,8 +36,7 @@ typedef struct {
     size_t                other;     /* rows of other clients */
     size_t                shared;    /* instances that share a token */
     size_t                guessable;
-    size_t                total;     /* records, while they are written */
-    unsigned              terminal;  /* 1: progress is shown there */
+    size_t                done;      /* records that are written */
     json_t               *problems;
 } evolu_keys_import_t;
 

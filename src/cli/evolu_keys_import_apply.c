@@ -14,6 +14,7 @@
 #include "evolu_keys_import.h"
 #include "evolu_keys_options.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_terminal.h"
 
 
 static evolu_keys_status_t evolu_keys_apply_record(
@@ -55,17 +56,16 @@ evolu_keys_import_apply(evolu_keys_import_t *import)
     batch.lenient = 1;
     batch.dry = (import->keys->options.given & EVOLU_KEYS_DRY_RUN) != 0;
 
-    import->total = batch.n;
+    evolu_keys_progress_begin(batch.dry ? "comparing" : "writing", batch.n);
 
     status = batch.n == 0 ? EVOLU_KEYS_DONE
                           : import->store->change(import->store, &batch);
 
-    if (import->terminal) {
-        fputs("\r\033[K", stderr);
-    }
+    evolu_keys_progress_end();
 
-    if (status == EVOLU_KEYS_UNREACHABLE) {
-        evolu_keys_say("the import is not complete: run it again");
+    if (status == EVOLU_KEYS_UNREACHABLE && !batch.dry) {
+        evolu_keys_say("%zu of %zu records were done before: run the import "
+                       "again for the others", import->done, batch.n);
     }
 
     evolu_keys_apply_failures(import);
@@ -81,10 +81,9 @@ evolu_keys_apply_progress(size_t done, void *data)
     evolu_keys_import_t  *import;
 
     import = data;
+    import->done = done;
 
-    if (import->terminal) {
-        fprintf(stderr, "\revolu-keys: %zu of %zu", done, import->total);
-    }
+    evolu_keys_progress(done);
 }
 
 

@@ -12,6 +12,7 @@
 
 #include "evolu_keys_import.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_terminal.h"
 
 
 /* columns, in this order where no heading names them */
@@ -56,7 +57,7 @@ evolu_keys_import_campaigns(evolu_keys_import_t *import)
     }
 
     while (status == EVOLU_KEYS_DONE && import->csv->more) {
-        import->read++;
+        evolu_keys_progress(++import->read);
         evolu_keys_campaigns_row(import, columns);
         status = evolu_keys_csv_row(import->csv);
     }

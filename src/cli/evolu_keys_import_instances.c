@@ -17,6 +17,7 @@
 #include "evolu_keys_input.h"
 #include "evolu_keys_options.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_terminal.h"
 
 
 /* names that one token's set in the index may hold (contract, section 6) */
@@ -74,7 +75,7 @@ evolu_keys_import_instances(evolu_keys_import_t *import)
     }
 
     while (status == EVOLU_KEYS_DONE && import->csv->more) {
-        import->read++;
+        evolu_keys_progress(++import->read);
         evolu_keys_instances_row(import, &columns);
         status = evolu_keys_csv_row(import->csv);
     }

@@ -12,6 +12,7 @@
 #include "evolu_keys_input.h"
 #include "evolu_keys_options.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_terminal.h"
 
 
 /* the longest private file: a password and its newline, and one byte more */
@@ -25,6 +26,8 @@
 
 static evolu_keys_status_t evolu_keys_input_read(const char *path,
     const char *what, unsigned char *buf, size_t *len);
+static evolu_keys_status_t evolu_keys_input_bytes(unsigned char *buf,
+    size_t *size, unsigned typed);
 static evolu_keys_status_t evolu_keys_input_suits(
     const evolu_locator_t *locator, const evolu_credential_t *c);
 
@@ -192,14 +195,60 @@ evolu_keys_input_read(const char *path, const char *what, unsigned char *buf,
 evolu_keys_status_t
 evolu_keys_input_line(unsigned char *buf, size_t *len)
 {
-    ssize_t         n;
-    size_t          size;
-    unsigned char  *newline;
+    size_t                size;
+    unsigned              typed;
+    unsigned char        *newline;
+    evolu_keys_status_t   status;
 
-    size = 0;
+    typed = isatty(STDIN_FILENO) == 1;
 
-    while (size < EVOLU_KEYS_CREDENTIAL_SIZE) {
-        n = read(STDIN_FILENO, buf + size, EVOLU_KEYS_CREDENTIAL_SIZE - size);
+    if (typed) {
+        evolu_keys_terminal_hide();
+        fputs("evolu-keys: type or paste the credential, it is not shown: ",
+              stderr);
+    }
+
+    status = evolu_keys_input_bytes(buf, &size, typed);
+
+    if (typed) {
+        evolu_keys_terminal_unhide();
+        fputc('\n', stderr);
+    }
+
+    if (status != EVOLU_KEYS_DONE) {
+        return status;
+    }
+
+    newline = memchr(buf, '\n', size);
+
+    if ((newline == NULL && size == EVOLU_KEYS_CREDENTIAL_SIZE)
+        || (newline != NULL && newline != buf + size - 1))
+    {
+        evolu_keys_say("standard input holds more than one line of %d bytes",
+                       EVOLU_OPAQUE_MAX);
+        return EVOLU_KEYS_REFUSED;
+    }
+
+    *len = newline == NULL ? size : size - 1;
+
+    return EVOLU_KEYS_DONE;
+}
+
+
+/* Up to the end; what is typed ends with its line. */
+
+static evolu_keys_status_t
+evolu_keys_input_bytes(unsigned char *buf, size_t *size, unsigned typed)
+{
+    ssize_t  n;
+
+    *size = 0;
+
+    while (*size < EVOLU_KEYS_CREDENTIAL_SIZE
+           && (!typed || *size == 0 || buf[*size - 1] != '\n'))
+    {
+        n = read(STDIN_FILENO, buf + *size,
+                 EVOLU_KEYS_CREDENTIAL_SIZE - *size);
 
         if (n == -1 && errno == EINTR) {
             continue;
@@ -214,20 +263,8 @@ evolu_keys_input_line(unsigned char *buf, size_t *len)
             break;
         }
 
-        size += (size_t) n;
+        *size += (size_t) n;
     }
-
-    newline = memchr(buf, '\n', size);
-
-    if ((newline == NULL && size == EVOLU_KEYS_CREDENTIAL_SIZE)
-        || (newline != NULL && newline != buf + size - 1))
-    {
-        evolu_keys_say("standard input holds more than one line of %d bytes",
-                       EVOLU_OPAQUE_MAX);
-        return EVOLU_KEYS_REFUSED;
-    }
-
-    *len = newline == NULL ? size : size - 1;
 
     return EVOLU_KEYS_DONE;
 }

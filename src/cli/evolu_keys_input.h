@@ -49,7 +49,8 @@ evolu_keys_status_t evolu_keys_input_password(const char *path,
 
 /*
  * Reads one line from standard input into buf of EVOLU_KEYS_CREDENTIAL_SIZE
- * bytes; the newline is not counted.
+ * bytes; the newline is not counted.  On a terminal it asks for it, and shows
+ * nothing of it.
  */
 evolu_keys_status_t evolu_keys_input_line(unsigned char *buf, size_t *len);
 

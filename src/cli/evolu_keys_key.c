@@ -46,6 +46,10 @@ evolu_keys_key_cells(const evolu_keys_view_t *view,
                     cells->not_before);
     evolu_keys_time(entry->exp, cells->expires);
 
+    if (entry->exp == EVOLU_NEVER) {
+        strcpy(cells->expires, "never");
+    }
+
     len = evolu_algorithm_print(entry->algorithm, peppers, cells->algorithm);
     cells->algorithm[len] = '\0';
 }
@@ -56,6 +60,18 @@ evolu_keys_key_cells_free(evolu_keys_cells_t *cells)
 {
     free(cells->id);
     free(cells->allow);
+}
+
+
+evolu_keys_colour_t
+evolu_keys_key_colour(const char *status)
+{
+    if (strcmp(status, "active") == 0) {
+        return EVOLU_KEYS_COLOUR_GOOD;
+    }
+
+    return strcmp(status, "void") == 0 ? EVOLU_KEYS_COLOUR_BAD
+                                       : EVOLU_KEYS_COLOUR_WARNING;
 }
 
 

@@ -11,6 +11,7 @@
 
 
 #include "evolu_keys_print.h"
+#include "evolu_keys_terminal.h"
 #include "evolu_keys_view.h"
 
 
@@ -31,6 +32,9 @@ void evolu_keys_key_cells(const evolu_keys_view_t *view,
     evolu_keys_cells_t *cells);
 
 void evolu_keys_key_cells_free(evolu_keys_cells_t *cells);
+
+/* The colour of a state */
+evolu_keys_colour_t evolu_keys_key_colour(const char *status);
 
 json_t *evolu_keys_key_json(const evolu_keys_view_t *view,
     const evolu_keys_key_t *key, const evolu_peppers_t *peppers);

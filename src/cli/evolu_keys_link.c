@@ -31,17 +31,8 @@ evolu_keys_link_command(evolu_keys_link_t *link, const evolu_bytes_t *words,
 
     status = evolu_keys_link_append(link, words);
 
-    if (status == EVOLU_KEYS_DONE) {
-        status = evolu_keys_link_reply(link, reply);
-    }
-
-    if (status == EVOLU_KEYS_DONE && evolu_keys_link_failed(link, *reply)) {
-        freeReplyObject(*reply);
-        *reply = NULL;
-        status = EVOLU_KEYS_UNREACHABLE;
-    }
-
-    return status;
+    return status == EVOLU_KEYS_DONE ? evolu_keys_link_answer(link, reply)
+                                     : status;
 }
 
 
@@ -84,6 +75,23 @@ evolu_keys_link_reply(evolu_keys_link_t *link, redisReply **reply)
     *reply = data;
 
     return EVOLU_KEYS_DONE;
+}
+
+
+evolu_keys_status_t
+evolu_keys_link_answer(evolu_keys_link_t *link, redisReply **reply)
+{
+    evolu_keys_status_t  status;
+
+    status = evolu_keys_link_reply(link, reply);
+
+    if (status == EVOLU_KEYS_DONE && evolu_keys_link_failed(link, *reply)) {
+        freeReplyObject(*reply);
+        *reply = NULL;
+        status = EVOLU_KEYS_UNREACHABLE;
+    }
+
+    return status;
 }
 
 

@@ -50,6 +50,10 @@ evolu_keys_status_t evolu_keys_link_append(evolu_keys_link_t *link,
 evolu_keys_status_t evolu_keys_link_reply(evolu_keys_link_t *link,
     redisReply **reply);
 
+/* A reply which is an error only where it is a WRONGTYPE, as above */
+evolu_keys_status_t evolu_keys_link_answer(evolu_keys_link_t *link,
+    redisReply **reply);
+
 /* Any error reply but WRONGTYPE is reported; 1 for those, else 0. */
 int evolu_keys_link_failed(evolu_keys_link_t *link, const redisReply *reply);
 

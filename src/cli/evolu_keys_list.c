@@ -25,6 +25,9 @@ typedef struct {
 
 
 static evolu_keys_table_t *evolu_keys_list_table(evolu_keys_list_t *list);
+static unsigned evolu_keys_list_stores(evolu_keys_list_t *list);
+static evolu_keys_colour_t evolu_keys_list_colour(unsigned column,
+    const char *cell);
 static evolu_keys_status_t evolu_keys_list_store(evolu_keys_list_t *list,
     evolu_keys_store_t *store);
 static evolu_keys_status_t evolu_keys_list_locator(evolu_keys_list_t *list,
@@ -40,7 +43,11 @@ static void evolu_keys_list_row(evolu_keys_list_t *list,
 
 
 static const char *const  evolu_keys_headings[] = {
-    "STORE", "LOCATOR", "ID", "STATUS", "EXPIRES", "ALGORITHM", "ALLOW", NULL
+    "LOCATOR", "ID", "STATUS", "EXPIRES", "ALGORITHM", "ALLOW", NULL
+};
+
+static const char *const  evolu_keys_headings_store[] = {
+    "LOCATOR", "ID", "STATUS", "EXPIRES", "ALGORITHM", "STORE", "ALLOW", NULL
 };
 
 
@@ -89,10 +96,33 @@ static evolu_keys_table_t *
 evolu_keys_list_table(evolu_keys_list_t *list)
 {
     if (list->table == NULL) {
-        list->table = evolu_keys_table_begin(evolu_keys_headings);
+        list->table = evolu_keys_table_begin(evolu_keys_list_stores(list)
+                                             ? evolu_keys_headings_store
+                                             : evolu_keys_headings,
+                                             evolu_keys_list_colour);
     }
 
     return list->table;
+}
+
+
+/* Which store it is is no question where there is one. */
+
+static unsigned
+evolu_keys_list_stores(evolu_keys_list_t *list)
+{
+    return list->keys->file != NULL && list->keys->redis != NULL;
+}
+
+
+static evolu_keys_colour_t
+evolu_keys_list_colour(unsigned column, const char *cell)
+{
+    if (column != 2 || strcmp(cell, "STATUS") == 0) {
+        return EVOLU_KEYS_COLOUR_NONE;
+    }
+
+    return evolu_keys_key_colour(cell);
 }
 
 
@@ -208,19 +238,25 @@ evolu_keys_list_row(evolu_keys_list_t *list,
     const evolu_keys_key_t *key)
 {
     char                *locator;
+    unsigned             n;
     const char          *cells[EVOLU_KEYS_COLUMNS_MAX];
     evolu_keys_cells_t   key_cells;
 
     locator = evolu_keys_text(record->text);
     evolu_keys_key_cells(view, key, list->store->peppers, &key_cells);
 
-    cells[0] = list->store->name;
-    cells[1] = locator;
-    cells[2] = key_cells.id;
-    cells[3] = key_cells.status;
-    cells[4] = key_cells.expires;
-    cells[5] = key_cells.algorithm;
-    cells[6] = key_cells.allow;
+    n = 0;
+    cells[n++] = locator;
+    cells[n++] = key_cells.id;
+    cells[n++] = key_cells.status;
+    cells[n++] = key_cells.expires;
+    cells[n++] = key_cells.algorithm;
+
+    if (evolu_keys_list_stores(list)) {
+        cells[n++] = list->store->name;
+    }
+
+    cells[n] = key_cells.allow;
 
     evolu_keys_table_add(evolu_keys_list_table(list), cells);
 

@@ -5,6 +5,7 @@
 
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ typedef struct {
     const evolu_keys_command_t   *command;
     const char                   *db;
     unsigned                      help:1;
+    unsigned                      version:1;
     unsigned                      text:1;
     unsigned                      tls:1;       /* 1: --ca, --cert, ... */
     unsigned                      sentinel:1;  /* 1: a password for them */
@@ -48,8 +50,7 @@ static const char *evolu_keys_parse_some(int key, char *arg,
     evolu_keys_options_t *o);
 static const char *evolu_keys_parse_argument(char *arg,
     evolu_keys_parse_t *parse);
-static const char *evolu_keys_parse_end(evolu_keys_parse_t *parse,
-    struct argp_state *state);
+static const char *evolu_keys_parse_end(evolu_keys_parse_t *parse);
 static const char *evolu_keys_parse_taken(evolu_keys_parse_t *parse);
 static const char *evolu_keys_parse_stores(evolu_keys_parse_t *parse);
 static const char *evolu_keys_parse_suits(evolu_keys_parse_t *parse);
@@ -60,9 +61,9 @@ const struct argp_option  evolu_keys_argp_options[] = {
     { "mode", EVOLU_KEYS_OPT_MODE, "live|test", 0,
       "Mode of a campaign's key [live]", 1 },
     { "id", EVOLU_KEYS_OPT_ID, "ID", 0,
-      "Id of the key [the next of k1, k2, ...; import for imported ones]", 1 },
+      "Id of the key [k1, k2, ...; of imported ones \"import\"]", 1 },
     { "expires", EVOLU_KEYS_OPT_EXPIRES, "TIME", 0,
-      "90d, 24h, 2031-12-31 or 2031-12-31T23:59:59Z [never]", 1 },
+      "90d, 24h, 2031-12-31, 2031-12-31T23:59:59Z [never]", 1 },
     { "allow", EVOLU_KEYS_OPT_ALLOW, "CIDR,...", 0,
       "Addresses that may use the key [any]", 1 },
     { "token", EVOLU_KEYS_OPT_TOKEN, "-", 0,
@@ -82,11 +83,11 @@ const struct argp_option  evolu_keys_argp_options[] = {
 
     { NULL, 0, NULL, 0, "Where the keys are:", 3 },
     { "redis", EVOLU_KEYS_OPT_REDIS, "URL", 0,
-      "redis://[user@]host[:port][/db], rediss://... (TLS), unix:/path, "
-      "sentinel://host:port,.../NAME[/db]", 3 },
+      "redis://[user@]host[:port][/db], rediss://... for TLS, unix:/path, "
+      "sentinel://host[:port],.../NAME[/db]", 3 },
     { "file", EVOLU_KEYS_OPT_FILE, "PATH", 0, "The key file", 3 },
     { "nginx-conf", EVOLU_KEYS_OPT_NGINX_CONF, "PATH", 0,
-      "Take stores and peppers from nginx's configuration", 3 },
+      "nginx's configuration: stores and peppers as there", 3 },
     { "db", EVOLU_KEYS_OPT_DB, "N", 0, "Number of the database (unix:)", 3 },
     { "prefix", EVOLU_KEYS_OPT_PREFIX, "TEXT", 0,
       "What names in Redis begin with [evolu:]", 3 },
@@ -99,7 +100,7 @@ const struct argp_option  evolu_keys_argp_options[] = {
 
     { NULL, 0, NULL, 0, "TLS, with rediss://", 4 },
     { "ca", EVOLU_KEYS_OPT_CA, "PATH", 0,
-      "Authorities that Redis's certificate may be from [the system's]", 4 },
+      "Who may have signed Redis's certificate [the system's]", 4 },
     { "cert", EVOLU_KEYS_OPT_CERT, "PATH", 0, "Our certificate", 4 },
     { "key", EVOLU_KEYS_OPT_KEY, "PATH", 0, "Its private key", 4 },
     { "server-name", EVOLU_KEYS_OPT_SERVER_NAME, "NAME", 0,
@@ -110,9 +111,11 @@ const struct argp_option  evolu_keys_argp_options[] = {
       "Address of the client", 5 },
     { "json", EVOLU_KEYS_OPT_JSON, NULL, 0, "Answer in JSON", 5 },
     { "text", EVOLU_KEYS_OPT_TEXT, NULL, 0,
-      "Answer in text where standard output is no terminal, too", 5 },
+      "Answer in text, on no terminal, too", 5 },
     { "help", EVOLU_KEYS_OPT_HELP, NULL, 0,
       "Say how evolu-keys, or a command, is used", 5 },
+    { "usage", EVOLU_KEYS_OPT_USAGE, NULL, 0, "List the options in short", 5 },
+    { "version", EVOLU_KEYS_OPT_VERSION, NULL, 0, "Print the version", 5 },
     { NULL, 0, NULL, 0, NULL, 0 }
 };
 
@@ -121,9 +124,6 @@ static const struct argp  evolu_keys_argp = {
     evolu_keys_argp_options, evolu_keys_parse_one, "COMMAND [ARGUMENT...]",
     NULL, NULL, NULL, NULL
 };
-
-
-const char  *argp_program_version = "evolu-keys " EVOLU_AUTH_VERSION;
 
 
 evolu_keys_status_t
@@ -142,8 +142,17 @@ evolu_keys_parse(int argc, char **argv, evolu_keys_options_t *options,
 
     argp_err_exit_status = EVOLU_KEYS_USAGE;
 
-    if (argp_parse(&evolu_keys_argp, argc, argv, 0, NULL, &parse) != 0) {
+    /* its own --help knows nothing of commands */
+
+    if (argp_parse(&evolu_keys_argp, argc, argv, ARGP_NO_HELP, NULL, &parse)
+        != 0)
+    {
         return EVOLU_KEYS_USAGE;
+    }
+
+    if (parse.version) {
+        puts("evolu-keys " EVOLU_AUTH_VERSION);
+        exit(evolu_keys_flush());
     }
 
     if (parse.help) {
@@ -207,9 +216,13 @@ evolu_keys_parse_one(int key, char *arg, struct argp_state *state)
         error = evolu_keys_parse_argument(arg, parse);
 
     } else if (key == ARGP_KEY_END) {
-        error = evolu_keys_parse_end(parse, state);
+        error = evolu_keys_parse_end(parse);
 
-    } else if (key == EVOLU_KEYS_OPT_HELP
+    } else if (key == EVOLU_KEYS_OPT_USAGE) {
+        argp_state_help(state, stdout, ARGP_HELP_USAGE|ARGP_HELP_EXIT_OK);
+        error = NULL;
+
+    } else if (key == EVOLU_KEYS_OPT_HELP || key == EVOLU_KEYS_OPT_VERSION
                || (key >= EVOLU_KEYS_OPT_REDIS && key <= EVOLU_KEYS_OPT_TEXT))
     {
         error = evolu_keys_parse_general(key, arg, parse);
@@ -219,7 +232,11 @@ evolu_keys_parse_one(int key, char *arg, struct argp_state *state)
     }
 
     if (error != NULL) {
-        argp_error(state, "%s", error);
+        evolu_keys_say("%s", error);
+        fprintf(stderr, "Try \"evolu-keys%s%s --help\".\n",
+                parse->command == NULL ? "" : " ",
+                parse->command == NULL ? "" : parse->command->name);
+        exit(EVOLU_KEYS_USAGE);
     }
 
     return 0;
@@ -237,6 +254,10 @@ evolu_keys_parse_general(int key, char *arg, evolu_keys_parse_t *parse)
 
     case EVOLU_KEYS_OPT_HELP:
         parse->help = 1;
+        return NULL;
+
+    case EVOLU_KEYS_OPT_VERSION:
+        parse->version = 1;
         return NULL;
 
     case EVOLU_KEYS_OPT_JSON:
@@ -420,7 +441,7 @@ evolu_keys_parse_argument(char *arg, evolu_keys_parse_t *parse)
         }
     }
 
-    return "no such command";
+    return evolu_keys_format("no such command: %s", arg);
 }
 
 
@@ -430,24 +451,20 @@ evolu_keys_parse_argument(char *arg, evolu_keys_parse_t *parse)
  */
 
 static const char *
-evolu_keys_parse_end(evolu_keys_parse_t *parse, struct argp_state *state)
+evolu_keys_parse_end(evolu_keys_parse_t *parse)
 {
     const char            *error;
     evolu_keys_options_t  *o;
 
     o = parse->options;
 
-    if (parse->help) {
+    if (parse->help || parse->version) {
         return NULL;
     }
 
     if (parse->command == NULL) {
         return "no command";
     }
-
-    /* what follows is about the command, and so is its help */
-
-    state->name = evolu_keys_format("evolu-keys %s", parse->command->name);
 
     error = evolu_keys_parse_taken(parse);
 

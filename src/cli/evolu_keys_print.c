@@ -16,6 +16,7 @@
 #include <wctype.h>
 
 #include "evolu_keys_print.h"
+#include "evolu_keys_terminal.h"
 
 
 /* what jansson's memory begins with, so that it can be wiped */
@@ -33,15 +34,36 @@ static void evolu_keys_json_free(void *data);
 void
 evolu_keys_say(const char *format, ...)
 {
-    va_list  args;
-
-    fputs("evolu-keys: ", stderr);
+    char        *text;
+    size_t       used;
+    va_list      args;
+    const char  *rest;
 
     va_start(args, format);
-    vfprintf(stderr, format, args);
+
+    if (vasprintf(&text, format, args) == -1) {
+        text = NULL;
+    }
+
     va_end(args);
 
-    fputc('\n', stderr);
+    evolu_keys_progress_hide();
+
+    (void) fflush(stdout);
+    fputs("evolu-keys: ", stderr);
+
+    rest = text == NULL ? "out of memory" : text;
+    used = sizeof("evolu-keys: ") - 1;
+
+    if (strncmp(rest, "warning:", 8) == 0) {
+        evolu_keys_terminal_colour(stderr, EVOLU_KEYS_COLOUR_WARNING,
+                                   "warning:");
+        rest += 8;
+        used += 8;
+    }
+
+    evolu_keys_terminal_wrap(stderr, used, 4, rest);
+    free(text);
 }
 
 
@@ -122,26 +144,39 @@ evolu_keys_text(evolu_bytes_t bytes)
 size_t
 evolu_keys_width(const char *text)
 {
+    size_t  pos, width;
+
+    width = 0;
+
+    for (pos = 0; text[pos] != '\0'; /* void */ ) {
+        width += evolu_keys_char(text, &pos);
+    }
+
+    return width;
+}
+
+
+size_t
+evolu_keys_char(const char *text, size_t *pos)
+{
     int        columns;
-    size_t     len, width;
+    size_t     len;
     wchar_t    c;
     mbstate_t  state;
 
     memset(&state, 0, sizeof(mbstate_t));
-    width = 0;
 
-    for ( /* void */ ; *text != '\0'; text += len) {
-        len = mbrtowc(&c, text, strlen(text), &state);
+    len = mbrtowc(&c, text + *pos, strlen(text + *pos), &state);
 
-        if (len == 0 || len > strlen(text)) {
-            break;
-        }
-
-        columns = wcwidth(c);
-        width += columns > 0 ? (size_t) columns : 0;
+    if (len == 0 || len == (size_t) -1 || len == (size_t) -2) {
+        (*pos)++;
+        return 1;
     }
 
-    return width;
+    *pos += len;
+    columns = wcwidth(c);
+
+    return columns > 0 ? (size_t) columns : 0;
 }
 
 

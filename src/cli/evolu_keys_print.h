@@ -40,6 +40,9 @@ char *evolu_keys_text(evolu_bytes_t bytes);
 /* Columns that a text of evolu_keys_text() takes on a terminal */
 size_t evolu_keys_width(const char *text);
 
+/* The same for the character at text[*pos], which is passed over */
+size_t evolu_keys_char(const char *text, size_t *pos);
+
 /* A JSON string: the bytes themselves where they are UTF-8, else as above */
 json_t *evolu_keys_json_text(evolu_bytes_t bytes);
 

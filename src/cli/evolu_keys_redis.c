@@ -131,15 +131,10 @@ evolu_keys_redis_loaded(evolu_keys_redis_t *redis,
     evolu_keys_reply_t   *memory;
     evolu_keys_status_t   status;
 
-    status = evolu_keys_link_reply(&redis->link, &reply);
+    status = evolu_keys_link_answer(&redis->link, &reply);
 
     if (status != EVOLU_KEYS_DONE) {
         return status;
-    }
-
-    if (evolu_keys_link_failed(&redis->link, reply)) {
-        freeReplyObject(reply);
-        return EVOLU_KEYS_UNREACHABLE;
     }
 
     name.data = NULL;
@@ -382,16 +377,8 @@ evolu_keys_redis_read(evolu_keys_redis_t *redis, const evolu_bytes_t *names,
 
     for (i = 0; i < n && status == EVOLU_KEYS_DONE; i++) {
 
-        if (!evolu_keys_redis_is_record(names[i], &locator)) {
-            continue;
-        }
-
-        status = evolu_keys_link_reply(&redis->link, &replies[i]);
-
-        if (status == EVOLU_KEYS_DONE
-            && evolu_keys_link_failed(&redis->link, replies[i]))
-        {
-            status = EVOLU_KEYS_UNREACHABLE;
+        if (evolu_keys_redis_is_record(names[i], &locator)) {
+            status = evolu_keys_link_answer(&redis->link, &replies[i]);
         }
     }
 

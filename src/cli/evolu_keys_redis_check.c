@@ -11,10 +11,32 @@
 #include "evolu_keys_entry.h"
 #include "evolu_keys_print.h"
 #include "evolu_keys_redis.h"
+#include "evolu_keys_terminal.h"
 
 
 /* hex digits of a digest in a message */
 #define EVOLU_KEYS_SHOWN  8
+
+/* what one round trip asks for */
+#define EVOLU_KEYS_BATCH  128
+
+
+/* an instance that a set of the index names; it points into the reply */
+
+typedef struct {
+    evolu_bytes_t           token;      /* the set's name */
+    evolu_bytes_t           name;
+} evolu_keys_member_t;
+
+
+/* a key that must be in the index; its texts are in the memory of locator */
+
+typedef struct {
+    evolu_bytes_t           locator;
+    evolu_bytes_t           name;       /* the locator's */
+    evolu_bytes_t           id;
+    evolu_bytes_t           token;      /* the set's name */
+} evolu_keys_indexed_t;
 
 
 typedef struct {
@@ -22,20 +44,36 @@ typedef struct {
     evolu_keys_problem_pt   problem;
     void                   *data;
     evolu_bytes_t           begin;      /* of the index's sets */
-    unsigned                index;      /* 1: there is one */
+    size_t                  done;       /* sets, then records */
+    size_t                  n;          /* members, then keys */
+    evolu_keys_member_t     members[EVOLU_KEYS_BATCH];
+    evolu_keys_indexed_t    keys[EVOLU_KEYS_BATCH];
 } evolu_keys_redis_check_t;
 
 
 static evolu_keys_status_t evolu_keys_check_epoch(
     evolu_keys_redis_check_t *check);
-static evolu_keys_status_t evolu_keys_check_token(
-    evolu_keys_redis_check_t *check, evolu_bytes_t token);
-static evolu_keys_status_t evolu_keys_check_member(
-    evolu_keys_redis_check_t *check, evolu_bytes_t token, evolu_bytes_t name);
+static evolu_keys_status_t evolu_keys_check_index(
+    evolu_keys_redis_check_t *check);
+static evolu_keys_status_t evolu_keys_check_sets(
+    evolu_keys_redis_check_t *check, const evolu_bytes_t *tokens, size_t n);
+static evolu_keys_status_t evolu_keys_check_set(
+    evolu_keys_redis_check_t *check, evolu_bytes_t token,
+    const redisReply *reply);
+static evolu_keys_status_t evolu_keys_check_members(
+    evolu_keys_redis_check_t *check);
 static const char *evolu_keys_check_holds(evolu_keys_redis_check_t *check,
     const evolu_keys_record_t *record, evolu_bytes_t token);
 static evolu_keys_status_t evolu_keys_check_record(
     const evolu_keys_record_t *record, void *data);
+static evolu_keys_status_t evolu_keys_check_ask(
+    evolu_keys_redis_check_t *check, evolu_bytes_t command,
+    evolu_bytes_t token, evolu_bytes_t name);
+static void evolu_keys_check_note(evolu_keys_redis_check_t *check,
+    const evolu_keys_record_t *record, const evolu_field_t *field,
+    evolu_bytes_t token);
+static evolu_keys_status_t evolu_keys_check_keys(
+    evolu_keys_redis_check_t *check);
 static unsigned evolu_keys_check_by_index(evolu_keys_redis_check_t *check,
     evolu_bytes_t token);
 static void evolu_keys_check_say(evolu_keys_redis_check_t *check,
@@ -49,11 +87,11 @@ evolu_keys_status_t
 evolu_keys_redis_check(evolu_keys_store_t *store,
     evolu_keys_problem_pt problem, void *data)
 {
-    size_t                     i;
     unsigned char              begin[EVOLU_KEYS_TOKEN_MAX];
-    evolu_keys_names_t         names;
     evolu_keys_status_t        status;
     evolu_keys_redis_check_t   check;
+
+    memset(&check, 0, sizeof(evolu_keys_redis_check_t));
 
     check.redis = (evolu_keys_redis_t *) store;
     check.problem = problem;
@@ -63,22 +101,8 @@ evolu_keys_redis_check(evolu_keys_store_t *store,
 
     status = evolu_keys_check_epoch(&check);
 
-    if (status != EVOLU_KEYS_DONE) {
-        return status;
-    }
-
-    status = evolu_keys_redis_scan(check.redis, evolu_literal("token:"),
-                                   SIZE_MAX, &names);
-    check.index = names.n != 0;
-
-    for (i = 0; i < names.n && status == EVOLU_KEYS_DONE; i++) {
-        status = evolu_keys_check_token(&check, names.names[i]);
-    }
-
-    evolu_keys_redis_names_free(&names);
-
-    if (status == EVOLU_KEYS_DONE && check.index) {
-        status = store->each(store, evolu_keys_check_record, &check);
+    if (status == EVOLU_KEYS_DONE) {
+        status = evolu_keys_check_index(&check);
     }
 
     return status;
@@ -132,82 +156,177 @@ evolu_keys_check_epoch(evolu_keys_redis_check_t *check)
 }
 
 
+/* Both ways, unless there is no index at all. */
+
 static evolu_keys_status_t
-evolu_keys_check_token(evolu_keys_redis_check_t *check, evolu_bytes_t token)
+evolu_keys_check_index(evolu_keys_redis_check_t *check)
 {
-    size_t                i;
-    evolu_keys_store_t   *store;
-    evolu_keys_record_t   set;
-    evolu_keys_status_t   status;
+    size_t               i, n;
+    evolu_keys_names_t   names;
+    evolu_keys_store_t  *store;
+    evolu_keys_status_t  status;
 
     store = &check->redis->store;
 
-    if (!evolu_keys_check_by_index(check, token)) {
-        evolu_keys_check_say(check, token, evolu_keys_no_id,
-                             "not a set of the token index, which is by the "
-                             "first pepper, or sha256 without one");
-        return EVOLU_KEYS_DONE;
+    status = evolu_keys_redis_scan(check->redis, evolu_literal("token:"),
+                                   SIZE_MAX, &names);
+
+    evolu_keys_progress_begin("checking the token index:", names.n);
+
+    for (i = 0; i < names.n && status == EVOLU_KEYS_DONE; i += n) {
+        n = names.n - i < EVOLU_KEYS_BATCH ? names.n - i : EVOLU_KEYS_BATCH;
+
+        status = evolu_keys_check_sets(check, names.names + i, n);
+        evolu_keys_progress(i);
     }
 
-    status = store->names(store, token, &set);
+    evolu_keys_progress_end();
 
-    if (status != EVOLU_KEYS_DONE) {
-        return status;
+    if (status == EVOLU_KEYS_DONE && names.n != 0) {
+        evolu_keys_progress_begin("checking keys of records:", 0);
+
+        status = store->each(store, evolu_keys_check_record, check);
+
+        if (status == EVOLU_KEYS_DONE) {
+            status = evolu_keys_check_keys(check);
+        }
+
+        evolu_keys_progress_end();
     }
 
-    if (set.wrong_type) {
-        evolu_keys_check_say(check, token, evolu_keys_no_id, "not a set");
+    evolu_keys_redis_names_free(&names);
 
-    } else if (set.n > EVOLU_KEYS_NAMES_MAX) {
-        evolu_keys_check_say(check, token, evolu_keys_no_id,
-                             "holds more than 64 names, so it counts as "
-                             "unknown");
+    return status;
+}
+
+
+/* All are read before records are asked for. */
+
+static evolu_keys_status_t
+evolu_keys_check_sets(evolu_keys_redis_check_t *check,
+    const evolu_bytes_t *tokens, size_t n)
+{
+    size_t                i, asked, got;
+    redisReply           *replies[EVOLU_KEYS_BATCH];
+    evolu_bytes_t         sets[EVOLU_KEYS_BATCH];
+    evolu_keys_status_t   status;
+
+    asked = 0;
+    status = EVOLU_KEYS_DONE;
+
+    for (i = 0; i < n && status == EVOLU_KEYS_DONE; i++) {
+
+        if (!evolu_keys_check_by_index(check, tokens[i])) {
+            evolu_keys_check_say(check, tokens[i], evolu_keys_no_id,
+                                 "not a set of the token index, which is by "
+                                 "the first pepper, or sha256 without one");
+            continue;
+        }
+
+        sets[asked++] = tokens[i];
+        status = evolu_keys_check_ask(check, evolu_literal("SMEMBERS"),
+                                      tokens[i], evolu_keys_no_id);
     }
 
-    for (i = 0; i < set.n && status == EVOLU_KEYS_DONE; i++) {
-        status = evolu_keys_check_member(check, token, set.fields[i].name);
+    for (got = 0; got < asked && status == EVOLU_KEYS_DONE; /* void */ ) {
+        status = evolu_keys_link_answer(&check->redis->link, &replies[got]);
+        got += (status == EVOLU_KEYS_DONE);
     }
 
-    store->release(&set);
+    for (i = 0; i < got && status == EVOLU_KEYS_DONE; i++) {
+        status = evolu_keys_check_set(check, sets[i], replies[i]);
+    }
+
+    if (status == EVOLU_KEYS_DONE) {
+        status = evolu_keys_check_members(check);
+    }
+
+    for (i = 0; i < got; i++) {
+        freeReplyObject(replies[i]);
+    }
 
     return status;
 }
 
 
 static evolu_keys_status_t
-evolu_keys_check_member(evolu_keys_redis_check_t *check, evolu_bytes_t token,
-    evolu_bytes_t name)
+evolu_keys_check_set(evolu_keys_redis_check_t *check, evolu_bytes_t token,
+    const redisReply *reply)
 {
-    const char           *text;
-    evolu_locator_t       locator;
-    evolu_keys_record_t   record;
+    size_t                i;
+    evolu_bytes_t         name;
     evolu_keys_status_t   status;
 
-    if (!evolu_instance_valid(name)) {
-        evolu_keys_check_say(check, token, evolu_keys_no_id,
-                             "holds what cannot be an instance's name");
+    if (reply->type == REDIS_REPLY_ERROR) {
+        evolu_keys_check_say(check, token, evolu_keys_no_id, "not a set");
         return EVOLU_KEYS_DONE;
     }
 
-    memset(&locator, 0, sizeof(evolu_locator_t));
-    locator.scope = EVOLU_SCOPE_INSTANCE;
-    locator.name = name;
-
-    status = evolu_keys_redis_load(&check->redis->store, &locator, &record);
-
-    if (status != EVOLU_KEYS_DONE) {
-        return status;
+    if (reply->elements > EVOLU_KEYS_NAMES_MAX) {
+        evolu_keys_check_say(check, token, evolu_keys_no_id,
+                             "holds more than 64 names, so it counts as "
+                             "unknown");
     }
 
-    text = evolu_keys_check_holds(check, &record, token);
+    status = EVOLU_KEYS_DONE;
 
-    if (text != NULL) {
-        evolu_keys_check_say(check, record.text, evolu_keys_no_id, text);
+    for (i = 0; i < reply->elements && status == EVOLU_KEYS_DONE; i++) {
+        name = evolu_keys_link_string(reply->element[i]);
+
+        if (!evolu_instance_valid(name)) {
+            evolu_keys_check_say(check, token, evolu_keys_no_id,
+                                 "holds what cannot be an instance's name");
+            continue;
+        }
+
+        check->members[check->n].token = token;
+        check->members[check->n++].name = name;
+
+        if (check->n == EVOLU_KEYS_BATCH) {
+            status = evolu_keys_check_members(check);
+        }
     }
 
-    evolu_keys_redis_release(&record);
+    return status;
+}
 
-    return EVOLU_KEYS_DONE;
+
+static evolu_keys_status_t
+evolu_keys_check_members(evolu_keys_redis_check_t *check)
+{
+    size_t                i;
+    const char           *text;
+    evolu_locator_t       locators[EVOLU_KEYS_BATCH];
+    evolu_keys_record_t   records[EVOLU_KEYS_BATCH];
+    evolu_keys_status_t   status;
+
+    memset(locators, 0, sizeof(locators));
+
+    for (i = 0; i < check->n; i++) {
+        locators[i].scope = EVOLU_SCOPE_INSTANCE;
+        locators[i].name = check->members[i].name;
+    }
+
+    status = evolu_keys_redis_load_all(check->redis, locators, check->n,
+                                       records);
+
+    for (i = 0; i < check->n; i++) {
+        text = status == EVOLU_KEYS_DONE
+               ? evolu_keys_check_holds(check, &records[i],
+                                        check->members[i].token)
+               : NULL;
+
+        if (text != NULL) {
+            evolu_keys_check_say(check, records[i].text, evolu_keys_no_id,
+                                 text);
+        }
+
+        evolu_keys_redis_release(&records[i]);
+    }
+
+    check->n = 0;
+
+    return status;
 }
 
 
@@ -243,26 +362,29 @@ evolu_keys_check_holds(evolu_keys_redis_check_t *check,
 }
 
 
-/* The other way round: every key by the index algorithm is in the index. */
+/*
+ * The other way round: every key by the index algorithm is in the index.  Many
+ * are asked for in one round trip.
+ */
 
 static evolu_keys_status_t
 evolu_keys_check_record(const evolu_keys_record_t *record, void *data)
 {
     size_t                     i;
-    redisReply                *reply;
-    evolu_bytes_t              id, key, token, words[EVOLU_KEYS_WORDS_MAX];
+    evolu_bytes_t              token;
     unsigned char              buf[EVOLU_KEYS_TOKEN_MAX];
     evolu_keys_status_t        status;
     evolu_keys_redis_check_t  *check;
 
     check = data;
+    token.data = buf;
+    status = EVOLU_KEYS_DONE;
+
+    evolu_keys_progress(++check->done);
 
     if (record->locator.scope != EVOLU_SCOPE_INSTANCE) {
         return EVOLU_KEYS_DONE;
     }
-
-    token.data = buf;
-    status = EVOLU_KEYS_DONE;
 
     for (i = 0; i < record->n && status == EVOLU_KEYS_DONE; i++) {
         token.len = evolu_keys_field_token(&record->fields[i], buf);
@@ -271,28 +393,105 @@ evolu_keys_check_record(const evolu_keys_record_t *record, void *data)
             continue;
         }
 
-        key = evolu_keys_link_key(&check->redis->link, token);
+        evolu_keys_check_note(check, record, &record->fields[i], token);
 
-        memset(words, 0, sizeof(words));
-        words[0] = evolu_literal("SISMEMBER");
-        words[1] = key;
-        words[2] = record->locator.name;
-
-        status = evolu_keys_link_command(&check->redis->link, words, &reply);
-        free((void *) key.data);
-
-        if (status != EVOLU_KEYS_DONE) {
-            break;
+        if (check->n == EVOLU_KEYS_BATCH) {
+            status = evolu_keys_check_keys(check);
         }
-
-        if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 0) {
-            (void) evolu_keys_field_id(&record->fields[i], &id);
-            evolu_keys_check_say(check, record->text, id,
-                                 "not in the token index");
-        }
-
-        freeReplyObject(reply);
     }
+
+    return status;
+}
+
+
+static void
+evolu_keys_check_note(evolu_keys_redis_check_t *check,
+    const evolu_keys_record_t *record, const evolu_field_t *field,
+    evolu_bytes_t token)
+{
+    unsigned char         *p;
+    evolu_bytes_t          id;
+    evolu_keys_indexed_t  *key;
+
+    key = &check->keys[check->n++];
+    (void) evolu_keys_field_id(field, &id);
+
+    p = evolu_keys_alloc(record->text.len + id.len + token.len);
+
+    key->locator.data = memcpy(p, record->text.data, record->text.len);
+    key->locator.len = record->text.len;
+    p += record->text.len;
+
+    key->name.len = record->locator.name.len;
+    key->name.data = p - key->name.len;
+
+    key->id.data = memcpy(p, id.data, id.len);
+    key->id.len = id.len;
+    p += id.len;
+
+    key->token.data = memcpy(p, token.data, token.len);
+    key->token.len = token.len;
+}
+
+
+static evolu_keys_status_t
+evolu_keys_check_keys(evolu_keys_redis_check_t *check)
+{
+    size_t                 i;
+    redisReply            *reply;
+    evolu_keys_indexed_t  *key;
+    evolu_keys_status_t    status;
+
+    status = EVOLU_KEYS_DONE;
+
+    for (i = 0; i < check->n && status == EVOLU_KEYS_DONE; i++) {
+        key = &check->keys[i];
+        status = evolu_keys_check_ask(check, evolu_literal("SISMEMBER"),
+                                      key->token, key->name);
+    }
+
+    for (i = 0; i < check->n; i++) {
+        key = &check->keys[i];
+
+        if (status == EVOLU_KEYS_DONE) {
+            status = evolu_keys_link_answer(&check->redis->link, &reply);
+        }
+
+        if (status == EVOLU_KEYS_DONE) {
+
+            if (reply->type == REDIS_REPLY_INTEGER && reply->integer == 0) {
+                evolu_keys_check_say(check, key->locator, key->id,
+                                     "not in the token index");
+            }
+
+            freeReplyObject(reply);
+        }
+
+        free((void *) key->locator.data);
+    }
+
+    check->n = 0;
+
+    return status;
+}
+
+
+static evolu_keys_status_t
+evolu_keys_check_ask(evolu_keys_redis_check_t *check, evolu_bytes_t command,
+    evolu_bytes_t token, evolu_bytes_t name)
+{
+    evolu_bytes_t        key, words[EVOLU_KEYS_WORDS_MAX];
+    evolu_keys_status_t  status;
+
+    key = evolu_keys_link_key(&check->redis->link, token);
+
+    memset(words, 0, sizeof(words));
+    words[0] = command;
+    words[1] = key;
+    words[2] = name;
+
+    status = evolu_keys_link_append(&check->redis->link, words);
+    free((void *) key.data);
 
     return status;
 }

@@ -84,7 +84,7 @@ evolu_keys_server_open(const evolu_keys_server_t *server,
     }
 
     name = server->name != NULL ? server->name : server->host;
-    error = evolu_keys_tls_start(server->tls, name, c->context, &c->ssl,
+    error = evolu_keys_tls_start(server->tls, name, c->context, &c->tls,
                                  c->error);
 
     if (error != NULL && error != c->error) {
@@ -113,7 +113,7 @@ evolu_keys_server_close(evolu_keys_connection_t *c)
     }
 
     c->context = NULL;
-    c->ssl = NULL;
+    c->tls.ssl = NULL;
 }
 
 
@@ -190,8 +190,8 @@ evolu_keys_server_send(evolu_keys_connection_t *c, const char *data,
     ssize_t  n;
 
     for ( /* void */ ; len > 0; data += n, len -= (size_t) n) {
-        n = c->ssl == NULL ? write(c->context->fd, data, len)
-                           : SSL_write(c->ssl, data, (int) len);
+        n = c->tls.ssl == NULL ? write(c->context->fd, data, len)
+                           : SSL_write(c->tls.ssl, data, (int) len);
 
         if (n == -1 && errno == EINTR) {
             n = 0;
@@ -238,14 +238,15 @@ evolu_keys_server_lost(evolu_keys_connection_t *c)
         return c->error;
     }
 
-    alert = c->ssl == NULL ? NULL : evolu_keys_tls_alert();
+    alert = c->tls.ssl == NULL ? NULL : evolu_keys_tls_alert();
 
     if (alert != NULL) {
         snprintf(c->error, sizeof(c->error), "%s", alert);
 
     } else {
-        snprintf(c->error, sizeof(c->error), "the connection was lost: %s",
-                 c->context->errstr);
+        snprintf(c->error, sizeof(c->error), "the connection was lost: %s%s",
+                 c->context->errstr, c->tls.wanted
+                 ? ": it asked for a certificate, give --cert and --key" : "");
     }
 
     return c->error;

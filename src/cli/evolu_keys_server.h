@@ -32,7 +32,7 @@ typedef struct {
 
 typedef struct {
     redisContext     *context;   /* NULL: closed */
-    SSL              *ssl;       /* the context's; NULL: no TLS */
+    evolu_keys_tls_t  tls;
     unsigned          timeout;
     char              error[EVOLU_KEYS_ERROR_SIZE];
 } evolu_keys_connection_t;

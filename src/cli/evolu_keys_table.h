@@ -2,8 +2,10 @@
 /*
  * Copyright (C) Evolu Auth Authors
  *
- * Rows of text under headings.  Rows are printed by the page, so a long list
- * needs no more memory than a page.
+ * Rows of text under headings, on standard output.  Rows are printed by the
+ * page, so a long list needs no more memory than a page.  On a terminal that is
+ * too narrow the last cell of a row gets more lines, and where that is not
+ * enough the first one a line of its own, once for all rows that share it.
  */
 
 
@@ -13,21 +15,31 @@
 
 #include <stddef.h>
 
+#include "evolu_keys_terminal.h"
+
 
 #define EVOLU_KEYS_COLUMNS_MAX  8
 #define EVOLU_KEYS_ROWS         500
 
 
+/* The colour of a cell by its column and text */
+typedef evolu_keys_colour_t (*evolu_keys_colour_pt)(unsigned column,
+    const char *cell);
+
+
 typedef struct {
-    unsigned      columns;
-    unsigned      rows;
-    size_t        width[EVOLU_KEYS_COLUMNS_MAX];
-    char         *cells[EVOLU_KEYS_ROWS][EVOLU_KEYS_COLUMNS_MAX];
+    unsigned               columns;
+    unsigned               rows;
+    size_t                 terminal;  /* its width, 0: none */
+    evolu_keys_colour_pt   colour;
+    size_t                 width[EVOLU_KEYS_COLUMNS_MAX];
+    char                  *cells[EVOLU_KEYS_ROWS][EVOLU_KEYS_COLUMNS_MAX];
 } evolu_keys_table_t;
 
 
 /* Begins a table; its headings up to NULL are its first row. */
-evolu_keys_table_t *evolu_keys_table_begin(const char *const *headings);
+evolu_keys_table_t *evolu_keys_table_begin(const char *const *headings,
+    evolu_keys_colour_pt colour);
 
 /* Adds a row: as many texts as there are columns, copied. */
 void evolu_keys_table_add(evolu_keys_table_t *table,

@@ -25,6 +25,7 @@ static int evolu_keys_tls_no_passphrase(char *buf, int size, int writing,
     void *data);
 static evolu_keys_status_t evolu_keys_tls_refuse(const char *what,
     const char *path);
+static int evolu_keys_tls_wanted(SSL *ssl, X509 **x509, EVP_PKEY **key);
 static int evolu_keys_tls_name(SSL *ssl, const char *name);
 static const char *evolu_keys_tls_failed(const char *name,
     const redisContext *context, SSL *ssl,
@@ -51,6 +52,7 @@ evolu_keys_tls_create(const evolu_keys_tls_options_t *options, SSL_CTX **ctx)
     SSL_CTX_set_verify(*ctx, options->insecure ? SSL_VERIFY_NONE
                                                : SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_default_passwd_cb(*ctx, evolu_keys_tls_no_passphrase);
+    SSL_CTX_set_client_cert_cb(*ctx, evolu_keys_tls_wanted);
 
     status = EVOLU_KEYS_DONE;
 
@@ -168,37 +170,57 @@ evolu_keys_tls_refuse(const char *what, const char *path)
 
 const char *
 evolu_keys_tls_start(SSL_CTX *ctx, const char *name, redisContext *context,
-    SSL **ssl, char error[EVOLU_KEYS_ERROR_SIZE])
+    evolu_keys_tls_t *tls, char error[EVOLU_KEYS_ERROR_SIZE])
 {
+    SSL         *ssl;
     const char  *text;
 
-    *ssl = SSL_new(ctx);
+    ssl = SSL_new(ctx);
 
-    if (*ssl == NULL || evolu_keys_tls_name(*ssl, name) != 0) {
-        SSL_free(*ssl);
-        *ssl = NULL;
+    if (ssl == NULL || evolu_keys_tls_name(ssl, name) != 0) {
+        SSL_free(ssl);
         return "OpenSSL cannot be used";
     }
+
+    SSL_set_app_data(ssl, tls);
 
     ERR_clear_error();
     errno = 0;
 
     /* with success it belongs to the connection */
 
-    if (redisInitiateSSL(context, *ssl) != REDIS_OK) {
-        text = evolu_keys_tls_failed(name, context, *ssl, error);
-        SSL_free(*ssl);
-        *ssl = NULL;
+    if (redisInitiateSSL(context, ssl) != REDIS_OK) {
+        text = evolu_keys_tls_failed(name, context, ssl, error);
+        SSL_free(ssl);
         return text;
     }
 
-    if (SSL_get_verify_mode(*ssl) != SSL_VERIFY_NONE
-        && SSL_get_verify_result(*ssl) != X509_V_OK)
+    tls->ssl = ssl;
+
+    if (SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE
+        && SSL_get_verify_result(ssl) != X509_V_OK)
     {
-        return evolu_keys_tls_failed(name, context, *ssl, error);
+        return evolu_keys_tls_failed(name, context, ssl, error);
     }
 
     return NULL;
+}
+
+
+/* Called where the server asks for a certificate and none was given. */
+
+static int
+evolu_keys_tls_wanted(SSL *ssl, X509 **x509, EVP_PKEY **key)
+{
+    evolu_keys_tls_t  *tls;
+
+    (void) x509;
+    (void) key;
+
+    tls = SSL_get_app_data(ssl);
+    tls->wanted = 1;
+
+    return 0;
 }
 
 

@@ -28,13 +28,23 @@
 evolu_keys_status_t evolu_keys_tls_create(
     const evolu_keys_tls_options_t *options, SSL_CTX **ctx);
 
+/* TLS on a connection */
+
+typedef struct {
+    SSL           *ssl;          /* NULL: none */
+    unsigned       wanted;       /* 1: a certificate of ours, and we had none */
+} evolu_keys_tls_t;
+
+
 /*
  * The handshake on a connection that is just made.  name is the host's name or
  * address that the certificate must be for.  NULL, or what went wrong, which
- * may be in error; the connection is of no use then.
+ * may be in error; the connection is of no use then.  *tls stays where it is as
+ * long as the connection lives, which has the SSL.
  */
 const char *evolu_keys_tls_start(SSL_CTX *ctx, const char *name,
-    redisContext *context, SSL **ssl, char error[EVOLU_KEYS_ERROR_SIZE]);
+    redisContext *context, evolu_keys_tls_t *tls,
+    char error[EVOLU_KEYS_ERROR_SIZE]);
 
 /* What the other side said to end the connection, or NULL */
 const char *evolu_keys_tls_alert(void);

@@ -14,6 +14,7 @@
 #include "../evolu_target.h"
 #include "evolu_keys_input.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_terminal.h"
 #include "evolu_keys_view.h"
 
 
@@ -464,13 +465,15 @@ evolu_keys_verify_print(evolu_keys_verify_t *v)
     id.len = v->verdict.key_id_len;
 
     if (v->verdict.reason != EVOLU_REASON_OK) {
-        printf("denied reason=%s", evolu_reason_name(v->verdict.reason));
+        evolu_keys_terminal_colour(stdout, EVOLU_KEYS_COLOUR_BAD, "denied");
+        printf(" reason=%s", evolu_reason_name(v->verdict.reason));
         evolu_keys_verify_encoded("id", id);
         putchar('\n');
         return;
     }
 
-    printf("allowed scope=%s", evolu_scope_name(v->verdict.scope));
+    evolu_keys_terminal_colour(stdout, EVOLU_KEYS_COLOUR_GOOD, "allowed");
+    printf(" scope=%s", evolu_scope_name(v->verdict.scope));
 
     evolu_keys_verify_encoded("id", id);
     evolu_keys_verify_encoded("instance", v->instance);

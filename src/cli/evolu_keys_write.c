@@ -11,6 +11,7 @@
 #include "evolu_keys_entry.h"
 #include "evolu_keys_options.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_signal.h"
 #include "evolu_keys_write.h"
 
 
@@ -81,6 +82,7 @@ evolu_keys_write_key(evolu_keys_t *keys, const evolu_locator_t *locator,
 static evolu_keys_status_t
 evolu_keys_write_change(evolu_keys_write_t *w, evolu_keys_edit_pt edit)
 {
+    sigset_t             before;
     evolu_keys_status_t  status;
 
     if ((w->keys->options.given & EVOLU_KEYS_TOKEN)
@@ -92,11 +94,17 @@ evolu_keys_write_change(evolu_keys_write_t *w, evolu_keys_edit_pt edit)
                        "--pepper");
     }
 
+    /* held since the key is decided on: see evolu_keys_write_add() */
+
+    evolu_keys_signal_save(&before);
+
     status = evolu_keys_change(w->store, &w->locator, edit, w);
 
     if (status == EVOLU_KEYS_DONE) {
         status = evolu_keys_write_answer(w);
     }
+
+    evolu_keys_signal_release(&before);
 
     return status;
 }
@@ -167,6 +175,12 @@ evolu_keys_write_add(evolu_keys_write_t *w, const evolu_keys_record_t *record,
     }
 
     free(entry);
+
+    /* once it is written its credential must be shown */
+
+    if (status == EVOLU_KEYS_DONE) {
+        evolu_keys_signal_hold();
+    }
 
     return status;
 }

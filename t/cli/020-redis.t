@@ -234,12 +234,12 @@ run_bad(['create', 'instance', 'new', '--allow',
 redis('DEL', 'evolu:instance:full', 'evolu:instance:text',
       'evolu:instance:half');
 $out = run_ok(['list']);
-like($out, qr/^STORE +LOCATOR +ID +STATUS +EXPIRES +ALGORITHM +ALLOW$/m,
+like($out, qr/^LOCATOR +ID +STATUS +EXPIRES +ALGORITHM +ALLOW$/m,
      'headings');
-like($out, qr/^redis +campaign:live:aB3dE6gH +off +disabled/m, 'disabled');
-like($out, qr/^redis +campaign:live:aB3dE6gH +void +void .*bad "hash="/m,
+like($out, qr/^campaign:live:aB3dE6gH +off +disabled/m, 'disabled');
+like($out, qr/^campaign:live:aB3dE6gH +void +void .*bad "hash="/m,
      'void, and why');
-like($out, qr/^redis +campaign:live:aB3dE6gH +k2 +expired/m, 'expired');
+like($out, qr/^campaign:live:aB3dE6gH +k2 +expired/m, 'expired');
 unlike($out, qr/[0-9a-f]{64}/, 'no hash');
 unlike($out, qr/epoch|token:/, 'records only');
 

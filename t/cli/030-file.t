@@ -148,7 +148,7 @@ is(read_file($file), '', 'both are revoked');
 write_file($file, "global g1 hash=hmac-sha256/p9:" . '1' x 64 . "\n", 0600);
 run_bad(['create', 'instance', 'x'], qr/keys:1: .*--pepper/);
 run_bad(['rotate', 'global'], qr/--pepper/);
-like(run_ok(['list']), qr/^file +global +g1 +void .*pepper/m,
+like(run_ok(['list']), qr/^global +g1 +void .*pepper/m,
      'list tells of it');
 
 # a link stays a link

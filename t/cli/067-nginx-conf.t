@@ -113,7 +113,8 @@ like(read_file($keys), qr/^global k1 /, 'goes to the file');
 run_ok('an instance', 'create', 'instance', 'both');
 is(redis('EXISTS', 'evolu:instance:both'), 1, 'goes to Redis');
 run_ok('a list', 'list', '--text');
-like($out, qr/file +global .*redis +instance:both /s, 'of both');
+like($out, qr/^global .* file +any\n.*^instance:both .* redis +any\n/ms,
+     'of both');
 run_ok('check', 'check');
 
 keys_run(['--file', $keys, '--pepper', 'p1:' . keys_file('p1.pepper'),

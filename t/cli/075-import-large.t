@@ -137,19 +137,27 @@ note(sprintf '%d KiB, %.1f s', $peak, $seconds);
 like($out, qr/^created 0, changed 0, unchanged $rows,/, 'again');
 cmp_ok($peak, '<', 256 * 1024, "memory below 256 MiB ($peak KiB)");
 
-# progress, where somebody looks: script(1) is a terminal
+# progress, where somebody looks
 
 redis_start();
 
-SKIP: {
-    skip 'no script(1)', 2 unless -x '/usr/bin/script';
+my $command = "evolu-keys --redis @{[redis_url()]}";
 
-    my $command = join ' ', map { "'$_'" } keys_binary(), '--redis',
-                                           redis_url(), 'import',
-                                           'instances';
-    my $shown = `script -qec "$command < '$csv'" /dev/null < /dev/null`;
-    like($shown, qr/\revolu-keys: \d+ of 100000/, 'progress on a terminal');
-    like($shown, qr/created 100000/, 'and the end');
-}
+(undef, my $shown) = keys_shown(80, "$command import instances < '$csv'");
+like($shown, qr/\r\e\[Kevolu-keys: writing \[#* *\] [\d,]+ of 100,000/,
+     'progress on a terminal');
+like($shown, qr/\r\e\[Kcreated 100000/, 'and then the end in its place');
+
+(undef, $shown) = keys_shown(80, "$command import instances < '$csv' "
+                             . '2> /dev/null');
+unlike($shown, qr/writing/, 'none where nobody sees it');
+
+($status, $shown) = keys_shown(80, "$command check");
+is($status, 0, 'check');
+like($shown, qr/\revolu-keys|\e\[Kevolu-keys: checking records: [\d,]+/,
+     'progress, too');
+like($shown, qr/checking the token index: \[#* *\] [\d,]+ of 100,000/,
+     'of both its parts');
+unlike($shown, qr/\e\[\d+m/, 'nothing to colour');
 
 done_testing();

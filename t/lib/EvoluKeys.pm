@@ -21,7 +21,7 @@ use POSIX ();
 use Symbol qw(gensym);
 
 our @EXPORT = qw(keys_run keys_start keys_wait keys_binary keys_file keys_json
-                 keys_pepper redis_start redis_stop redis redis_at redis_url
+                 keys_shown keys_terminal keys_pepper redis_start redis_stop redis redis_at redis_url
                  free_port server_start server_stop until_true read_file
                  write_file);
 
@@ -33,8 +33,9 @@ my ($server, $socket);
 my %servers;                            # others, pids by ports
 my $ports = 0;
 
-delete @ENV{qw(EVOLU_REDIS_URL EVOLU_PEPPER)};
+delete @ENV{grep { /^EVOLU_(?:REDIS_|PEPPER)/ || $_ eq 'NO_COLOR' } keys %ENV};
 $ENV{LC_ALL} = 'C.UTF-8';
+$ENV{TERM} = 'xterm';
 $SIG{PIPE} = 'IGNORE';
 
 sub keys_binary { return $binary }
@@ -94,6 +95,35 @@ sub keys_json {
     my ($status, $out) = keys_run([@$args, '--json'], $stdin);
 
     return ($status, eval { JSON::PP->new->utf8->decode($out) });
+}
+
+
+# What stands on a terminal of so many columns after a shell command, in which
+# "evolu-keys" is ours.  script(1) is the terminal.
+
+sub keys_shown {
+    my ($columns, $command) = @_;
+    my $run = keys_terminal($columns, $command);
+
+    close $run->{in};
+
+    my ($status, $out) = keys_wait($run);
+
+    $out =~ s/\r\n/\n/g;
+    return ($status, $out);
+}
+
+
+sub keys_terminal {
+    my ($columns, $command) = @_;
+    my ($in, $out, $err) = (undef, undef, gensym);
+    my $script = write_file("$dir/terminal.sh", "stty cols $columns rows 24\n"
+                            . "evolu-keys() { '$binary' \"\$@\"; }\n"
+                            . "$command\n");
+    my $pid = open3($in, $out, $err, 'script', '-qec', "bash '$script'",
+                    '/dev/null');
+
+    return { pid => $pid, in => $in, out => $out, err => $err };
 }
 
 
