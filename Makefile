@@ -213,6 +213,11 @@ $(FUZZ_BINS): %: %.o $(CORE_SRCS:src/%.c=$(BUILD)/fuzz/obj/%.o) $(SOURCES)
 	$(SAY) LINK $(@F)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -o $@ $(filter %.o,$^) -lsodium
 
+# what is fuzzed of the command
+
+$(BUILD)/fuzz/fuzz_csv: $(BUILD)/fuzz/obj/cli/evolu_keys_csv.o
+$(BUILD)/fuzz/fuzz_words: $(BUILD)/fuzz/obj/cli/evolu_keys_words.o
+
 fuzz-short: $(FUZZ_BINS)
 	@scripts/fuzz.sh $(FUZZ_SECONDS) $^
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "evolu_keys_input.h"
@@ -96,6 +97,10 @@ evolu_keys_ready(void)
             return -1;
         }
     }
+
+    /* nor shall a core dump show one */
+
+    (void) prctl(PR_SET_DUMPABLE, 0);
 
     (void) signal(SIGPIPE, SIG_IGN);
     (void) setlocale(LC_CTYPE, "");

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) Evolu Auth Authors
  *
- * Words are split as nginx splits them; blocks do not matter, since the
- * directives that are looked for stand in one place only.
+ * Blocks do not matter, since the directives that are looked for stand in one
+ * place only.
  */
 
 
@@ -19,13 +19,12 @@
 #include "evolu_keys_conf.h"
 #include "evolu_keys_options.h"
 #include "evolu_keys_print.h"
+#include "evolu_keys_words.h"
 
 
 #define EVOLU_KEYS_CONF_SIZE   (4 * 1024 * 1024)  /* bytes of a file */
 #define EVOLU_KEYS_CONF_FILES  1024               /* in all */
 #define EVOLU_KEYS_CONF_DEPTH  16                 /* of includes */
-#define EVOLU_KEYS_CONF_WORDS  32                 /* of a directive; others
-                                                     are passed over */
 
 
 typedef struct {
@@ -41,15 +40,12 @@ typedef struct {
 } evolu_keys_conf_t;
 
 
-/* a file that is read; words stand in its own text, unescaped */
+/* a file that is read */
 
 typedef struct {
     const char             *path;
     char                   *text;
-    char                   *p;
-    unsigned                line;
-    char                   *words[EVOLU_KEYS_CONF_WORDS];
-    unsigned                n;
+    evolu_keys_words_t      words;   /* of the directive, in text */
 } evolu_keys_conf_file_t;
 
 
@@ -58,10 +54,6 @@ static evolu_keys_status_t evolu_keys_conf_file(evolu_keys_conf_t *conf,
 static char *evolu_keys_conf_text(const char *path);
 static evolu_keys_status_t evolu_keys_conf_directives(
     evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f);
-static int evolu_keys_conf_word(evolu_keys_conf_file_t *f);
-static int evolu_keys_conf_quoted(evolu_keys_conf_file_t *f, char **out);
-static int evolu_keys_conf_plain(evolu_keys_conf_file_t *f, char **out);
-static int evolu_keys_conf_escape(evolu_keys_conf_file_t *f);
 static evolu_keys_status_t evolu_keys_conf_directive(
     evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f);
 static evolu_keys_status_t evolu_keys_conf_include(evolu_keys_conf_t *conf,
@@ -128,13 +120,13 @@ evolu_keys_conf_file(evolu_keys_conf_t *conf, const char *path)
     memset(&f, 0, sizeof(evolu_keys_conf_file_t));
 
     f.path = path;
-    f.line = 1;
     f.text = evolu_keys_conf_text(path);
-    f.p = f.text;
 
     if (f.text == NULL) {
         return EVOLU_KEYS_REFUSED;
     }
+
+    evolu_keys_words_begin(&f.words, f.text);
 
     conf->depth++;
     conf->files++;
@@ -205,171 +197,26 @@ static evolu_keys_status_t
 evolu_keys_conf_directives(evolu_keys_conf_t *conf,
     evolu_keys_conf_file_t *f)
 {
-    char                  end;
-    evolu_keys_status_t   status;
+    int                  end;
+    evolu_keys_status_t  status;
 
-    for ( ;; ) {
-        while (*f->p != '\0' && strchr(" \t\r\n", *f->p) != NULL) {
-            f->line += (*f->p++ == '\n');
-        }
+    status = EVOLU_KEYS_DONE;
 
-        end = *f->p;
-
-        switch (end) {
-
-        case '\0':
-            return EVOLU_KEYS_DONE;
-
-        case '#':
-            f->p += strcspn(f->p, "\n");
-            break;
-
-        case ';':
-        case '{':
-        case '}':
-            *f->p++ = '\0';
-
-            status = end == ';' ? evolu_keys_conf_directive(conf, f)
-                                : EVOLU_KEYS_DONE;
-
-            if (status != EVOLU_KEYS_DONE) {
-                return status;
-            }
-
-            f->n = 0;
-            break;
-
-        default:
-            if (evolu_keys_conf_word(f) != 0) {
-                evolu_keys_say("%s:%u: cannot be read", f->path, f->line);
-                return EVOLU_KEYS_REFUSED;
-            }
-        }
-    }
-}
-
-
-/*
- * Words are copied to where they stand or before, since unescaping only makes
- * them shorter; a plain one that ends at ";" or "{" is ended when that byte has
- * been seen, by the zero that takes its place.
- */
-
-static int
-evolu_keys_conf_word(evolu_keys_conf_file_t *f)
-{
-    int    rc;
-    char  *word, *out;
-
-    word = f->p;
-    out = f->p;
-
-    rc = (*f->p == '"' || *f->p == '\'') ? evolu_keys_conf_quoted(f, &out)
-                                         : evolu_keys_conf_plain(f, &out);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    if (f->n < EVOLU_KEYS_CONF_WORDS) {
-        f->words[f->n++] = word;
-    }
-
-    if (out == f->p && *f->p != ';' && *f->p != '{') {
-        f->line += (*f->p == '\n');
-        f->p++;
-    }
-
-    if (out != f->p) {
-        *out = '\0';
-    }
-
-    return 0;
-}
-
-
-static int
-evolu_keys_conf_quoted(evolu_keys_conf_file_t *f, char **out)
-{
-    int   c;
-    char  quote;
-
-    quote = *f->p++;
-
-    while (*f->p != quote) {
-        c = evolu_keys_conf_escape(f);
-
-        if (c == '\0') {
-            return -1;
-        }
-
-        *(*out)++ = (char) c;
-    }
-
-    f->p++;
-
-    return strchr(" \t\r\n;{)", *f->p) == NULL ? -1 : 0;
-}
-
-
-/* "${" is no block */
-
-static int
-evolu_keys_conf_plain(evolu_keys_conf_file_t *f, char **out)
-{
-    char  before;
-
-    before = '\0';
-
-    while (*f->p != '\0' && strchr(" \t\r\n;", *f->p) == NULL
-           && (*f->p != '{' || before == '$'))
+    for (end = evolu_keys_words_next(&f->words);
+         end > 0 && status == EVOLU_KEYS_DONE;
+         end = evolu_keys_words_next(&f->words))
     {
-        before = *f->p;
-        *(*out)++ = (char) evolu_keys_conf_escape(f);
+        if (end == ';') {
+            status = evolu_keys_conf_directive(conf, f);
+        }
     }
 
-    return *f->p == '\0' ? -1 : 0;
-}
-
-
-/* One byte of a word, as it is meant; 0 at the end of the file */
-
-static int
-evolu_keys_conf_escape(evolu_keys_conf_file_t *f)
-{
-    f->line += (*f->p == '\n');
-
-    if (*f->p == '\0') {
-        return '\0';
+    if (end == -1 && status == EVOLU_KEYS_DONE) {
+        evolu_keys_say("%s:%u: cannot be read", f->path, f->words.line);
+        status = EVOLU_KEYS_REFUSED;
     }
 
-    if (*f->p != '\\') {
-        return (unsigned char) *f->p++;
-    }
-
-    switch (f->p[1]) {
-
-    case '"':
-    case '\'':
-    case '\\':
-        f->p += 2;
-        return (unsigned char) f->p[-1];
-
-    case 't':
-        f->p += 2;
-        return '\t';
-
-    case 'r':
-        f->p += 2;
-        return '\r';
-
-    case 'n':
-        f->p += 2;
-        return '\n';
-
-    default:
-        return (unsigned char) *f->p++;
-    }
+    return status;
 }
 
 
@@ -380,30 +227,30 @@ evolu_keys_conf_directive(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
 
     error = NULL;
 
-    if (f->n < 2) {
+    if (f->words.n < 2) {
         return EVOLU_KEYS_DONE;
     }
 
-    if (strcmp(f->words[0], "include") == 0) {
+    if (strcmp(f->words.words[0], "include") == 0) {
         return evolu_keys_conf_include(conf, f);
     }
 
-    if (strcmp(f->words[0], "evolu_auth_redis") == 0 && conf->stores) {
+    if (strcmp(f->words.words[0], "evolu_auth_redis") == 0 && conf->stores) {
         error = evolu_keys_conf_redis(conf, f);
 
-    } else if (strcmp(f->words[0], "evolu_auth_key_file") == 0
+    } else if (strcmp(f->words.words[0], "evolu_auth_key_file") == 0
                && conf->stores)
     {
         error = evolu_keys_conf_key_file(conf, f);
 
-    } else if (strcmp(f->words[0], "evolu_auth_pepper") == 0
+    } else if (strcmp(f->words.words[0], "evolu_auth_pepper") == 0
                && conf->peppers)
     {
         error = evolu_keys_conf_pepper(conf, f);
     }
 
     if (error != NULL) {
-        evolu_keys_say("%s:%u: %s: %s", f->path, f->line, f->words[0], error);
+        evolu_keys_say("%s:%u: %s: %s", f->path, f->words.line, f->words.words[0], error);
         return EVOLU_KEYS_REFUSED;
     }
 
@@ -422,7 +269,7 @@ evolu_keys_conf_include(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
     glob_t                found;
     evolu_keys_status_t   status;
 
-    path = evolu_keys_conf_path(conf, f->words[1]);
+    path = evolu_keys_conf_path(conf, f->words.words[1]);
 
     if (strpbrk(path, "*?[") == NULL) {
         status = evolu_keys_conf_file(conf, path);
@@ -434,7 +281,7 @@ evolu_keys_conf_include(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
     status = EVOLU_KEYS_DONE;
 
     if (rc != 0 && rc != GLOB_NOMATCH) {
-        evolu_keys_say("%s:%u: cannot look for \"%s\"", f->path, f->line,
+        evolu_keys_say("%s:%u: cannot look for \"%s\"", f->path, f->words.line,
                        path);
         status = EVOLU_KEYS_REFUSED;
     }
@@ -466,14 +313,14 @@ evolu_keys_conf_redis(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
         return "is there twice";
     }
 
-    text = evolu_keys_conf_copy(f->words[1]);
+    text = evolu_keys_conf_copy(f->words.words[1]);
     error = evolu_keys_options_url(text, &conf->options->url);
 
-    for (i = 2; i < f->n && error == NULL; i++) {
-        value = strchr(f->words[i], '=');
+    for (i = 2; i < f->words.n && error == NULL; i++) {
+        value = strchr(f->words.words[i], '=');
 
         if (value != NULL) {
-            error = evolu_keys_conf_param(conf, f->words[i], value + 1);
+            error = evolu_keys_conf_param(conf, f->words.words[i], value + 1);
         }
     }
 
@@ -546,7 +393,7 @@ evolu_keys_conf_key_file(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
         return "is there twice";
     }
 
-    conf->options->file = evolu_keys_conf_path(conf, f->words[1]);
+    conf->options->file = evolu_keys_conf_path(conf, f->words.words[1]);
 
     return NULL;
 }
@@ -561,7 +408,7 @@ evolu_keys_conf_pepper(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
 
     o = conf->options;
 
-    if (f->n != 3) {
+    if (f->words.n != 3) {
         return "expected an id and a path";
     }
 
@@ -569,11 +416,11 @@ evolu_keys_conf_pepper(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
         return evolu_pepper_status_text(EVOLU_PEPPER_TOO_MANY);
     }
 
-    path = evolu_keys_conf_path(conf, f->words[2]);
+    path = evolu_keys_conf_path(conf, f->words.words[2]);
 
-    size = strlen(f->words[1]) + 1 + strlen(path) + 1;
+    size = strlen(f->words.words[1]) + 1 + strlen(path) + 1;
     text = evolu_keys_alloc(size);
-    snprintf(text, size, "%s:%s", f->words[1], path);
+    snprintf(text, size, "%s:%s", f->words.words[1], path);
     free(path);
 
     o->peppers[o->npeppers++] = text;

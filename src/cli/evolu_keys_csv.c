@@ -6,12 +6,9 @@
 
 #include <errno.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "evolu_keys_csv.h"
-#include "evolu_keys_print.h"
 
 
 /* what is read where the input ends, or cannot be read */
@@ -28,17 +25,18 @@ static const char *evolu_keys_csv_plain(evolu_keys_csv_t *csv);
 static void evolu_keys_csv_put(evolu_keys_csv_t *csv, int c);
 
 
-evolu_keys_csv_t *
-evolu_keys_csv_create(void)
+void
+evolu_keys_csv_begin(evolu_keys_csv_t *csv, evolu_keys_csv_read_pt read,
+    void *data)
 {
-    size_t             len;
-    evolu_keys_csv_t  *csv;
+    size_t  len;
 
-    csv = evolu_keys_alloc(sizeof(evolu_keys_csv_t));
-
+    csv->read = read;
+    csv->data = data;
     csv->pos = 0;
     csv->len = 0;
     csv->number = 1;
+    csv->failed = 0;
     csv->n = 0;
 
     do {
@@ -46,62 +44,53 @@ evolu_keys_csv_create(void)
         (void) evolu_keys_csv_fill(csv);
     } while (csv->len < 3 && csv->len > len);
 
-    if (csv->len >= 3 && memcmp(csv->data, "\xEF\xBB\xBF", 3) == 0) {
+    if (csv->len >= 3 && memcmp(csv->input, "\xEF\xBB\xBF", 3) == 0) {
         csv->pos = 3;
     }
-
-    return csv;
 }
 
 
 void
-evolu_keys_csv_destroy(evolu_keys_csv_t *csv)
+evolu_keys_csv_end(evolu_keys_csv_t *csv)
 {
     sodium_memzero(csv, sizeof(evolu_keys_csv_t));
-    free(csv);
 }
 
 
-evolu_keys_status_t
-evolu_keys_csv_row(evolu_keys_csv_t *csv)
+int
+evolu_keys_csv_row(evolu_keys_csv_t *csv, const char **error)
 {
-    unsigned     first;
-    const char  *error;
+    int       c;
+    unsigned  first;
 
     first = csv->n;
-    csv->more = 0;
 
     while (evolu_keys_csv_line_end(csv)) {
         continue;
     }
 
-    if (evolu_keys_csv_peek(csv) == EVOLU_KEYS_CSV_END) {
-        return EVOLU_KEYS_DONE;
-    }
-
-    csv->more = 1;
     csv->line = csv->number;
-    csv->n = 0;
     csv->cut = 0;
 
-    error = evolu_keys_csv_fields(csv);
+    c = evolu_keys_csv_peek(csv);
 
-    if (error == NULL && first != 0 && csv->n != first) {
-        error = "not as many columns as the first line has";
+    if (c == EVOLU_KEYS_CSV_END && !csv->failed) {
+        return 0;
     }
 
-    if (evolu_keys_csv_peek(csv) == EVOLU_KEYS_CSV_ERROR) {
-        evolu_keys_say("cannot read standard input: %s", strerror(errno));
-        return EVOLU_KEYS_REFUSED;
+    csv->n = 0;
+    *error = evolu_keys_csv_fields(csv);
+
+    if (csv->failed) {
+        *error = NULL;
+        return -1;
     }
 
-    if (error != NULL) {
-        evolu_keys_say("line %zu of standard input is no CSV: %s; nothing "
-                       "was written", csv->line, error);
-        return EVOLU_KEYS_REFUSED;
+    if (*error == NULL && first != 0 && csv->n != first) {
+        *error = "not as many columns as the first line has";
     }
 
-    return EVOLU_KEYS_DONE;
+    return *error == NULL ? 1 : -1;
 }
 
 
@@ -200,7 +189,7 @@ evolu_keys_csv_plain(evolu_keys_csv_t *csv)
                 (void) evolu_keys_csv_fill(csv);
             }
 
-            if (csv->len - csv->pos >= 2 && csv->data[csv->pos + 1] == '\n') {
+            if (csv->len - csv->pos >= 2 && csv->input[csv->pos + 1] == '\n') {
                 return NULL;
             }
         }
@@ -237,7 +226,7 @@ evolu_keys_csv_line_end(evolu_keys_csv_t *csv)
             (void) evolu_keys_csv_fill(csv);
         }
 
-        if (csv->len - csv->pos < 2 || csv->data[csv->pos + 1] != '\n') {
+        if (csv->len - csv->pos < 2 || csv->input[csv->pos + 1] != '\n') {
             return 0;
         }
 
@@ -259,7 +248,7 @@ static int
 evolu_keys_csv_peek(evolu_keys_csv_t *csv)
 {
     if (csv->pos < csv->len) {
-        return csv->data[csv->pos];
+        return csv->input[csv->pos];
     }
 
     return evolu_keys_csv_fill(csv);
@@ -274,20 +263,22 @@ evolu_keys_csv_fill(evolu_keys_csv_t *csv)
     ssize_t  n;
 
     csv->len -= csv->pos;
-    memmove(csv->data, csv->data + csv->pos, csv->len);
+    memmove(csv->input, csv->input + csv->pos, csv->len);
     csv->pos = 0;
 
     do {
-        n = read(STDIN_FILENO, csv->data + csv->len,
-                 EVOLU_KEYS_CSV_BUFFER - csv->len);
+        n = csv->read(csv->data, csv->input + csv->len,
+                      EVOLU_KEYS_CSV_BUFFER - csv->len);
     } while (n == -1 && errno == EINTR);
 
     if (n > 0) {
         csv->len += (size_t) n;
     }
 
+    csv->failed |= n == -1;
+
     if (csv->len != 0) {
-        return csv->data[0];
+        return csv->input[0];
     }
 
     return n == 0 ? EVOLU_KEYS_CSV_END : EVOLU_KEYS_CSV_ERROR;

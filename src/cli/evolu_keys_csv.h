@@ -2,7 +2,8 @@
 /*
  * Copyright (C) Evolu Auth Authors
  *
- * CSV (RFC 4180) from standard input, a row at a time.
+ * CSV (RFC 4180), a row at a time.  It prints nothing and allocates nothing,
+ * and is fuzzed.
  */
 
 
@@ -10,7 +11,9 @@
 #define _EVOLU_KEYS_CSV_H_INCLUDED_
 
 
-#include "evolu_keys.h"
+#include <sys/types.h>
+
+#include "../evolu_bytes.h"
 
 
 #define EVOLU_KEYS_CSV_COLUMNS  32
@@ -21,34 +24,44 @@
 #define EVOLU_KEYS_CSV_BUFFER   65536
 
 
+/* What read() returns; an error is -1 and errno */
+typedef ssize_t (*evolu_keys_csv_read_pt)(void *data, unsigned char *buf,
+    size_t size);
+
+
 typedef struct {
-    unsigned char  data[EVOLU_KEYS_CSV_BUFFER];
-    size_t         pos;
-    size_t         len;
-    size_t         number;       /* of the line that is read */
+    evolu_keys_csv_read_pt   read;
+    void                    *data;       /* of it */
+    unsigned char            input[EVOLU_KEYS_CSV_BUFFER];
+    size_t                   pos;
+    size_t                   len;
+    size_t                   number;     /* of the line that is read */
+    unsigned                 failed;     /* 1: it could not be read */
 
-    /* the row; more is 0 where the input has ended */
+    /* the row */
 
-    unsigned       more;
-    size_t         line;         /* that it begins in, from 1 */
-    unsigned       n;
-    evolu_bytes_t  fields[EVOLU_KEYS_CSV_COLUMNS];
-    unsigned       cut;          /* set of fields that were longer */
-    unsigned char  text[EVOLU_KEYS_CSV_COLUMNS][EVOLU_KEYS_CSV_FIELD];
+    size_t                   line;       /* that it begins in, from 1 */
+    unsigned                 n;
+    evolu_bytes_t            fields[EVOLU_KEYS_CSV_COLUMNS];
+    unsigned                 cut;        /* set of fields that were longer */
+    unsigned char            text[EVOLU_KEYS_CSV_COLUMNS]
+                                 [EVOLU_KEYS_CSV_FIELD];
 } evolu_keys_csv_t;
 
 
 /* Begins.  The first bytes may be a byte order mark. */
-evolu_keys_csv_t *evolu_keys_csv_create(void);
+void evolu_keys_csv_begin(evolu_keys_csv_t *csv, evolu_keys_csv_read_pt read,
+    void *data);
 
-/* Wipes and frees: fields were tokens. */
-void evolu_keys_csv_destroy(evolu_keys_csv_t *csv);
+/* Forgets what was read: fields were tokens. */
+void evolu_keys_csv_end(evolu_keys_csv_t *csv);
 
 /*
  * Reads a row; blank lines are none.  Rows have as many fields as the first
- * one.  Whatever is no CSV is refused.
+ * one.  1: there is one; 0: the input has ended; -1: it is no CSV, *error says
+ * why, or it cannot be read, *error is NULL and errno set.
  */
-evolu_keys_status_t evolu_keys_csv_row(evolu_keys_csv_t *csv);
+int evolu_keys_csv_row(evolu_keys_csv_t *csv, const char **error);
 
 /* The number of the column with a heading, in any case, or -1 */
 int evolu_keys_csv_column(const evolu_keys_csv_t *csv, const char *heading);

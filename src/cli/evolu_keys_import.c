@@ -6,6 +6,7 @@
  */
 
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 
 static evolu_keys_status_t evolu_keys_import_run(evolu_keys_import_t *import,
     unsigned instances);
+static ssize_t evolu_keys_import_input(void *data, unsigned char *buf,
+    size_t size);
 static evolu_keys_status_t evolu_keys_import_gone(
     evolu_keys_import_t *import);
 static void evolu_keys_import_gone_name(evolu_bytes_t name, void *data);
@@ -69,10 +72,11 @@ evolu_keys_import(evolu_keys_t *keys)
     import.id = (o->given & EVOLU_KEYS_ID)
                 ? o->id : evolu_literal(EVOLU_KEYS_IMPORT_ID);
     import.problems = json_array();
-    import.csv = evolu_keys_csv_create();
+    import.csv = evolu_keys_alloc(sizeof(evolu_keys_csv_t));
 
     status = evolu_keys_import_run(&import, instances);
 
+    free(import.csv);
     evolu_keys_rows_free(&import.rows);
     json_decref(import.problems);
 
@@ -94,12 +98,13 @@ evolu_keys_import_run(evolu_keys_import_t *import, unsigned instances)
     }
 
     evolu_keys_progress_begin("reading", 0);
+    evolu_keys_csv_begin(import->csv, evolu_keys_import_input, NULL);
 
     status = instances ? evolu_keys_import_instances(import)
                        : evolu_keys_import_campaigns(import);
 
     evolu_keys_progress_end();
-    evolu_keys_csv_destroy(import->csv);
+    evolu_keys_csv_end(import->csv);
 
     if (status != EVOLU_KEYS_DONE) {
         return status;
@@ -137,6 +142,40 @@ evolu_keys_import_run(evolu_keys_import_t *import, unsigned instances)
     }
 
     return evolu_keys_import_answer(import);
+}
+
+
+static ssize_t
+evolu_keys_import_input(void *data, unsigned char *buf, size_t size)
+{
+    (void) data;
+
+    return read(STDIN_FILENO, buf, size);
+}
+
+
+evolu_keys_status_t
+evolu_keys_import_row(evolu_keys_import_t *import)
+{
+    int          rc;
+    const char  *error;
+
+    rc = evolu_keys_csv_row(import->csv, &error);
+    import->more = rc == 1;
+
+    if (rc != -1) {
+        return EVOLU_KEYS_DONE;
+    }
+
+    if (error == NULL) {
+        evolu_keys_say("cannot read standard input: %s", strerror(errno));
+
+    } else {
+        evolu_keys_say("line %zu of standard input is no CSV: %s; nothing "
+                       "was written", import->csv->line, error);
+    }
+
+    return EVOLU_KEYS_REFUSED;
 }
 
 

@@ -26,6 +26,7 @@ typedef struct {
     evolu_keys_t         *keys;
     evolu_keys_store_t   *store;
     evolu_keys_csv_t     *csv;
+    unsigned              more;      /* 1: csv holds a row */
     evolu_keys_rows_t     rows;
     evolu_bytes_t         id;        /* of instances' keys */
     unsigned              named;     /* 1: the first line named columns */
@@ -44,6 +45,9 @@ typedef struct {
 /* Reads standard input into rows that are sorted and can all be written. */
 evolu_keys_status_t evolu_keys_import_instances(evolu_keys_import_t *import);
 evolu_keys_status_t evolu_keys_import_campaigns(evolu_keys_import_t *import);
+
+/* Reads the next row, if there is one more. */
+evolu_keys_status_t evolu_keys_import_row(evolu_keys_import_t *import);
 
 /* Counts and lists a row that cannot be used; locator is shown as text. */
 void evolu_keys_import_unusable(evolu_keys_import_t *import, size_t line,

@@ -50,16 +50,16 @@ evolu_keys_import_campaigns(evolu_keys_import_t *import)
     int                  columns[EVOLU_KEYS_COLUMNS];
     evolu_keys_status_t  status;
 
-    status = evolu_keys_csv_row(import->csv);
+    status = evolu_keys_import_row(import);
 
-    if (status == EVOLU_KEYS_DONE && import->csv->more) {
+    if (status == EVOLU_KEYS_DONE && import->more) {
         status = evolu_keys_campaigns_heading(import, columns);
     }
 
-    while (status == EVOLU_KEYS_DONE && import->csv->more) {
+    while (status == EVOLU_KEYS_DONE && import->more) {
         evolu_keys_progress(++import->read);
         evolu_keys_campaigns_row(import, columns);
-        status = evolu_keys_csv_row(import->csv);
+        status = evolu_keys_import_row(import);
     }
 
     if (status == EVOLU_KEYS_DONE) {
@@ -89,7 +89,7 @@ evolu_keys_campaigns_heading(evolu_keys_import_t *import, int *columns)
     }
 
     if (import->named) {
-        return evolu_keys_csv_row(import->csv);
+        return evolu_keys_import_row(import);
     }
 
     for (i = 0; i < EVOLU_KEYS_COLUMNS; i++) {

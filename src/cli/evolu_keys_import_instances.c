@@ -68,16 +68,16 @@ evolu_keys_import_instances(evolu_keys_import_t *import)
     evolu_keys_status_t   status;
     evolu_keys_columns_t  columns;
 
-    status = evolu_keys_csv_row(import->csv);
+    status = evolu_keys_import_row(import);
 
-    if (status == EVOLU_KEYS_DONE && import->csv->more) {
+    if (status == EVOLU_KEYS_DONE && import->more) {
         status = evolu_keys_instances_heading(import, &columns);
     }
 
-    while (status == EVOLU_KEYS_DONE && import->csv->more) {
+    while (status == EVOLU_KEYS_DONE && import->more) {
         evolu_keys_progress(++import->read);
         evolu_keys_instances_row(import, &columns);
-        status = evolu_keys_csv_row(import->csv);
+        status = evolu_keys_import_row(import);
     }
 
     if (status != EVOLU_KEYS_DONE) {
@@ -130,7 +130,7 @@ evolu_keys_instances_heading(evolu_keys_import_t *import,
         return EVOLU_KEYS_REFUSED;
     }
 
-    return import->named ? evolu_keys_csv_row(import->csv) : EVOLU_KEYS_DONE;
+    return import->named ? evolu_keys_import_row(import) : EVOLU_KEYS_DONE;
 }
 
 

@@ -118,6 +118,84 @@ is(join(' ', map { (keys_wait($_))[0] } @first), '0 0 0 0',
    'all make the first record');
 is(redis('GET', 'evolu:epoch'), 1, 'and one epoch');
 
+# Redis goes away: between two transactions, and in the middle of one
+
+sub lost {
+    my ($args, $stdin, $after, $where) = @_;
+    my $door = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
+    my $run = keys_start(['--redis', 'redis://127.0.0.1:' . $door->sockport,
+                          @$args], $stdin);
+    my $client = $door->accept;
+    my ($path) = redis_url() =~ /^unix:(.*)/;
+    my $server = IO::Socket::UNIX->new(Peer => $path);
+    my $select = IO::Select->new($client, $server);
+    my $seen = '';
+
+    while (my @ready = $select->can_read(10)) {
+        for my $from (@ready) {
+            my $n = sysread $from, my $data, 1 << 20;
+
+            return keys_wait($run) unless $n;
+
+            if ($from == $client) {
+                $seen .= $data;
+                $after -= $seen =~ s/^.*$where//s;
+            }
+
+            # the commands arrive, their replies do not
+
+            print $server $data if $from == $client;
+            $server->flush;
+
+            if ($after <= 0) {
+                select undef, undef, undef, 0.2 if $where eq 'EXEC';
+                close $client;
+                return keys_wait($run);
+            }
+
+            syswrite $client, $data if $from == $server;
+        }
+    }
+}
+
+my $rows = join '', map { sprintf "i%04d,TOKEN-0123456789-%04d\n", $_, $_ }
+                    1 .. 1000;
+
+redis('FLUSHALL');
+($status, $out, $err) = lost(['import', 'instances'], $rows, 4, 'WATCH');
+is($status, 3, 'lost before the fourth transaction');
+is($out, '', 'no counts of what is not known');
+like($err, qr/384 of 1000 records were done before: run the import again/,
+     'says how far it came');
+is(@{redis('KEYS', 'evolu:instance:*')}, 384, 'which is so');
+
+redis('FLUSHALL');
+($status, $out, $err) = lost(['import', 'instances'], $rows, 2, 'EXEC');
+is($status, 3, 'lost with the second EXEC');
+like($err, qr/it is not known whether the change was made/, 'says so');
+like($err, qr/128 of 1000 records were done before/, 'and how far it came');
+is(@{redis('KEYS', 'evolu:instance:*')}, 256, 'it was made');
+
+($status, $out) = keys_run([@redis, 'import', 'instances'], $rows);
+is($status, 0, 'once more');
+like($out, qr/^created 744, changed 0, unchanged 256, /, 'does the rest');
+
+($status, $out, $err) = lost(['create', 'instance', 'lost'], undef, 1,
+                             'EXEC');
+is($status, 3, 'lost while a key is made');
+is($out, '', 'no credential');
+like($err, qr/if key k1 of instance:lost is there then, revoke it/,
+     'says what to do');
+is(redis('EXISTS', 'evolu:instance:lost'), 1, 'for it is there');
+
+($status, undef, $err) = lost(['revoke', 'instance:lost'], undef, 1, 'EXEC');
+is($status, 3, 'lost while one is revoked');
+like($err, qr/it is not known whether the change was made: see "list"/,
+     'says what to do');
+
+($status, undef, $err) = lost(['list'], undef, 2, 'HGETALL');
+is($status, 3, 'lost while it lists');
+
 # passwords
 
 my $secret = 'Secr3t' . 'x' x 20;

@@ -95,6 +95,17 @@ for my $case (
 
 is(redis('EXISTS', 'evolu:instance:new1'), 0, 'nothing of them was written');
 
+# what cannot be read at all is no end
+
+for my $store ($redis, ['--file', keys_file('unread')]) {
+    my $run = "'@{[keys_binary()]}' @$store import instances --prune < /";
+    $err = `$run 2>&1`;
+    is($? >> 8, 1, 'standard input that cannot be read');
+    like($err, qr/cannot read standard input: Is a directory/, 'says so');
+}
+
+ok(!-e keys_file('unread'), 'nothing is written');
+
 # what is in a token
 
 redis('FLUSHALL');
