@@ -46,7 +46,7 @@ case $mode in
         packages+=(chromium-headless-shell fail2ban)
         packages+=(libcmocka-dev clang libclang-rt-dev cppcheck shellcheck
                    valgrind nghttp2-client wrk libtest-nginx-perl spin
-                   postgresql mariadb-server)
+                   postgresql mariadb-server zsh mandoc)
         ;;
     *)
         echo "setup.sh: build or test, not \"$mode\"" >&2

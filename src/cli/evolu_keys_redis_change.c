@@ -430,6 +430,7 @@ evolu_keys_redis_replies(evolu_keys_transaction_t *t)
         if (evolu_keys_link_reply(&t->queue.redis->link, &reply)
             != EVOLU_KEYS_DONE)
         {
+            t->queue.redis->store.unknown = 1;
             evolu_keys_say("it is not known whether the change was made: see "
                            "\"list\" when Redis is back");
             return EVOLU_KEYS_UNREACHABLE;

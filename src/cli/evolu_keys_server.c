@@ -267,6 +267,8 @@ evolu_keys_server_refused(evolu_keys_connection_t *c, const redisReply *reply)
     } advices[] = {
         { "NOAUTH", ": give --password-file" },
         { "NOPERM", ": its user needs more rights, see ACL SETUSER" },
+        { "EXECABORT Transaction discarded because of: NOPERM",
+          ": its user needs more rights, see ACL SETUSER" },
         { "READONLY", ": this is a replica, give the primary's URL" },
         { "LOADING", ": try again when it has read its data" },
         { "BUSY", ": a script keeps it busy, try again" },

@@ -88,6 +88,7 @@ struct evolu_keys_store_s {
     const evolu_peppers_t   *peppers;
     unsigned                 lenient;  /* 1: each() passes over what can't be
                                           read at all; check() tells of it */
+    unsigned                 unknown;  /* 1: whether a change was made */
 
     /* *record is filled, found says whether it is there; release it */
     evolu_keys_status_t    (*load)(evolu_keys_store_t *store,

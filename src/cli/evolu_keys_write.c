@@ -103,7 +103,7 @@ evolu_keys_write_change(evolu_keys_write_t *w, evolu_keys_edit_pt edit)
     if (status == EVOLU_KEYS_DONE) {
         status = evolu_keys_write_answer(w);
 
-    } else if (status == EVOLU_KEYS_UNREACHABLE && w->id.len != 0
+    } else if (w->store->unknown
                && !(w->keys->options.given & EVOLU_KEYS_TOKEN))
     {
         evolu_keys_say("if key %.*s of %s is there then, revoke it: nobody "
