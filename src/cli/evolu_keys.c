@@ -230,6 +230,19 @@ evolu_keys_target(evolu_keys_t *keys, const evolu_locator_t *locator,
 
 
 evolu_keys_status_t
+evolu_keys_addressed(evolu_keys_t *keys, evolu_locator_t *locator,
+    evolu_keys_store_t **store)
+{
+    evolu_keys_status_t  status;
+
+    status = evolu_keys_locator(keys, keys->options.args[0], locator);
+
+    return status == EVOLU_KEYS_DONE
+           ? evolu_keys_target(keys, locator, store) : status;
+}
+
+
+evolu_keys_status_t
 evolu_keys_locator(evolu_keys_t *keys, const char *text,
     evolu_locator_t *locator)
 {

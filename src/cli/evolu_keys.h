@@ -128,6 +128,11 @@ evolu_keys_status_t evolu_keys_target(evolu_keys_t *keys,
     const evolu_locator_t *locator, evolu_keys_store_t **store);
 
 
+/* Both, of the LOCATOR that is the command's first argument */
+evolu_keys_status_t evolu_keys_addressed(evolu_keys_t *keys,
+    evolu_locator_t *locator, evolu_keys_store_t **store);
+
+
 /* The commands; each prints what it has to say. */
 
 evolu_keys_status_t evolu_keys_create(evolu_keys_t *keys);

@@ -250,7 +250,8 @@ evolu_keys_conf_directive(evolu_keys_conf_t *conf, evolu_keys_conf_file_t *f)
     }
 
     if (error != NULL) {
-        evolu_keys_say("%s:%u: %s: %s", f->path, f->words.line, f->words.words[0], error);
+        evolu_keys_say("%s:%u: %s: %s", f->path, f->words.line,
+                       f->words.words[0], error);
         return EVOLU_KEYS_REFUSED;
     }
 

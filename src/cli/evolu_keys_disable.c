@@ -65,11 +65,7 @@ evolu_keys_disable_set(evolu_keys_t *keys, const char *text)
     d.keys = keys;
     d.status = text;
 
-    status = evolu_keys_locator(keys, keys->options.args[0], &locator);
-
-    if (status == EVOLU_KEYS_DONE) {
-        status = evolu_keys_target(keys, &locator, &d.store);
-    }
+    status = evolu_keys_addressed(keys, &locator, &d.store);
 
     if (status != EVOLU_KEYS_DONE) {
         return status;

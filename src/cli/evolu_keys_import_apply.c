@@ -128,24 +128,15 @@ static void
 evolu_keys_apply_gone(const evolu_keys_record_t *record,
     evolu_keys_row_t *row, evolu_keys_change_t *change)
 {
-    size_t         i, n;
-    evolu_bytes_t  id;
-
     row->outcome = EVOLU_KEYS_ROW_NOTHING;
 
     if (evolu_keys_record_key(record, row->id) == NULL) {
         return;
     }
 
-    n = 0;
-
-    for (i = 0; i < record->n; i++) {
-        n += (unsigned) evolu_keys_field_id(&record->fields[i], &id);
-    }
-
     row->outcome = EVOLU_KEYS_ROW_REMOVED;
 
-    if (n == 1) {
+    if (evolu_keys_record_keys(record) == 1) {
         change->remove = 1;
         return;
     }

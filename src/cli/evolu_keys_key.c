@@ -66,12 +66,26 @@ evolu_keys_key_cells_free(evolu_keys_cells_t *cells)
 evolu_keys_colour_t
 evolu_keys_key_colour(const char *status)
 {
-    if (strcmp(status, "active") == 0) {
-        return EVOLU_KEYS_COLOUR_GOOD;
+    size_t  i;
+
+    static const struct {
+        const char           *status;
+        evolu_keys_colour_t   colour;
+    } colours[] = {
+        { "active", EVOLU_KEYS_COLOUR_GOOD },
+        { "disabled", EVOLU_KEYS_COLOUR_WARNING },
+        { "expired", EVOLU_KEYS_COLOUR_WARNING },
+        { "not_yet_valid", EVOLU_KEYS_COLOUR_WARNING },
+        { "void", EVOLU_KEYS_COLOUR_BAD }
+    };
+
+    for (i = 0; i < sizeof(colours) / sizeof(colours[0]); i++) {
+        if (strcmp(status, colours[i].status) == 0) {
+            return colours[i].colour;
+        }
     }
 
-    return strcmp(status, "void") == 0 ? EVOLU_KEYS_COLOUR_BAD
-                                       : EVOLU_KEYS_COLOUR_WARNING;
+    return EVOLU_KEYS_COLOUR_NONE;
 }
 
 

@@ -33,7 +33,7 @@ void evolu_keys_key_cells(const evolu_keys_view_t *view,
 
 void evolu_keys_key_cells_free(evolu_keys_cells_t *cells);
 
-/* The colour of a state */
+/* The colour of a state; a heading has none */
 evolu_keys_colour_t evolu_keys_key_colour(const char *status);
 
 json_t *evolu_keys_key_json(const evolu_keys_view_t *view,

@@ -26,8 +26,6 @@ typedef struct {
 
 static evolu_keys_table_t *evolu_keys_list_table(evolu_keys_list_t *list);
 static unsigned evolu_keys_list_stores(evolu_keys_list_t *list);
-static evolu_keys_colour_t evolu_keys_list_colour(unsigned column,
-    const char *cell);
 static evolu_keys_status_t evolu_keys_list_store(evolu_keys_list_t *list,
     evolu_keys_store_t *store);
 static evolu_keys_status_t evolu_keys_list_locator(evolu_keys_list_t *list,
@@ -99,7 +97,7 @@ evolu_keys_list_table(evolu_keys_list_t *list)
         list->table = evolu_keys_table_begin(evolu_keys_list_stores(list)
                                              ? evolu_keys_headings_store
                                              : evolu_keys_headings,
-                                             evolu_keys_list_colour);
+                                             2, evolu_keys_key_colour);
     }
 
     return list->table;
@@ -112,17 +110,6 @@ static unsigned
 evolu_keys_list_stores(evolu_keys_list_t *list)
 {
     return list->keys->file != NULL && list->keys->redis != NULL;
-}
-
-
-static evolu_keys_colour_t
-evolu_keys_list_colour(unsigned column, const char *cell)
-{
-    if (column != 2 || strcmp(cell, "STATUS") == 0) {
-        return EVOLU_KEYS_COLOUR_NONE;
-    }
-
-    return evolu_keys_key_colour(cell);
 }
 
 

@@ -34,11 +34,7 @@ evolu_keys_revoke(evolu_keys_t *keys)
     evolu_keys_status_t   status;
     evolu_keys_revoke_t   r;
 
-    status = evolu_keys_locator(keys, keys->options.args[0], &locator);
-
-    if (status == EVOLU_KEYS_DONE) {
-        status = evolu_keys_target(keys, &locator, &store);
-    }
+    status = evolu_keys_addressed(keys, &locator, &store);
 
     if (status != EVOLU_KEYS_DONE) {
         return status;
@@ -65,8 +61,8 @@ static evolu_keys_status_t
 evolu_keys_revoke_edit(const evolu_keys_record_t *record,
     evolu_keys_change_t *change, void *data)
 {
-    size_t                i, n;
-    evolu_bytes_t         id, one;
+    size_t                n;
+    evolu_bytes_t         id;
     evolu_keys_revoke_t  *r;
 
     r = data;
@@ -76,11 +72,7 @@ evolu_keys_revoke_edit(const evolu_keys_record_t *record,
         return EVOLU_KEYS_REFUSED;
     }
 
-    n = 0;
-
-    for (i = 0; i < record->n; i++) {
-        n += (unsigned) evolu_keys_field_id(&record->fields[i], &one);
-    }
+    n = evolu_keys_record_keys(record);
 
     if (r->keys->options.nargs == 1) {
         r->revoked = (unsigned) n;

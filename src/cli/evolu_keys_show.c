@@ -19,8 +19,6 @@ static void evolu_keys_show_text(evolu_keys_store_t *store,
     const evolu_keys_record_t *record, const evolu_keys_view_t *view);
 static void evolu_keys_show_keys(evolu_keys_store_t *store,
     const evolu_keys_view_t *view);
-static evolu_keys_colour_t evolu_keys_show_colour(unsigned column,
-    const char *cell);
 static evolu_keys_status_t evolu_keys_show_json(evolu_keys_store_t *store,
     const evolu_keys_record_t *record, const evolu_keys_view_t *view);
 static const char *evolu_keys_show_status(const evolu_keys_view_t *view);
@@ -158,8 +156,8 @@ evolu_keys_show_keys(evolu_keys_store_t *store,
     evolu_keys_cells_t   cells;
     evolu_keys_table_t  *table;
 
-    table = evolu_keys_table_begin(evolu_keys_show_headings,
-                                   evolu_keys_show_colour);
+    table = evolu_keys_table_begin(evolu_keys_show_headings, 1,
+                                   evolu_keys_key_colour);
 
     for (i = 0; i < view->n; i++) {
         evolu_keys_key_cells(view, &view->keys[i], store->peppers, &cells);
@@ -176,17 +174,6 @@ evolu_keys_show_keys(evolu_keys_store_t *store,
     }
 
     evolu_keys_table_end(table);
-}
-
-
-static evolu_keys_colour_t
-evolu_keys_show_colour(unsigned column, const char *cell)
-{
-    if (column != 1 || strcmp(cell, "STATUS") == 0) {
-        return EVOLU_KEYS_COLOUR_NONE;
-    }
-
-    return evolu_keys_key_colour(cell);
 }
 
 

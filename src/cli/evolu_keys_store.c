@@ -226,6 +226,22 @@ evolu_keys_field_id(const evolu_field_t *field, evolu_bytes_t *id)
 }
 
 
+size_t
+evolu_keys_record_keys(const evolu_keys_record_t *record)
+{
+    size_t         i, n;
+    evolu_bytes_t  id;
+
+    n = 0;
+
+    for (i = 0; i < record->n; i++) {
+        n += (size_t) evolu_keys_field_id(&record->fields[i], &id);
+    }
+
+    return n;
+}
+
+
 const evolu_field_t *
 evolu_keys_record_key(const evolu_keys_record_t *record, evolu_bytes_t id)
 {

@@ -161,6 +161,9 @@ const evolu_keys_edit_t *evolu_keys_change_find(
 /* 1 and the id when a field is a key ("key.ID"), else 0 */
 int evolu_keys_field_id(const evolu_field_t *field, evolu_bytes_t *id);
 
+/* The number of keys of a record */
+size_t evolu_keys_record_keys(const evolu_keys_record_t *record);
+
 /* The field of a key, or NULL */
 const evolu_field_t *evolu_keys_record_key(const evolu_keys_record_t *record,
     evolu_bytes_t id);

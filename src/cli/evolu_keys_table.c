@@ -34,7 +34,7 @@ static void evolu_keys_table_fill(size_t columns);
 
 
 evolu_keys_table_t *
-evolu_keys_table_begin(const char *const *headings,
+evolu_keys_table_begin(const char *const *headings, unsigned coloured,
     evolu_keys_colour_pt colour)
 {
     evolu_keys_table_t  *table;
@@ -43,6 +43,7 @@ evolu_keys_table_begin(const char *const *headings,
     memset(table, 0, sizeof(evolu_keys_table_t));
 
     table->terminal = evolu_keys_terminal_columns(stdout);
+    table->coloured = coloured;
     table->colour = colour;
 
     while (headings[table->columns] != NULL) {
@@ -207,7 +208,9 @@ static void
 evolu_keys_table_cell(evolu_keys_table_t *table, unsigned column,
     const char *cell)
 {
-    evolu_keys_terminal_colour(stdout, table->colour(column, cell), cell);
+    evolu_keys_terminal_colour(stdout, column == table->coloured
+                               ? table->colour(cell) : EVOLU_KEYS_COLOUR_NONE,
+                               cell);
 }
 
 

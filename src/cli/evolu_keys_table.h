@@ -22,24 +22,27 @@
 #define EVOLU_KEYS_ROWS         500
 
 
-/* The colour of a cell by its column and text */
-typedef evolu_keys_colour_t (*evolu_keys_colour_pt)(unsigned column,
-    const char *cell);
+/* The colour of a cell by its text */
+typedef evolu_keys_colour_t (*evolu_keys_colour_pt)(const char *cell);
 
 
 typedef struct {
     unsigned               columns;
     unsigned               rows;
     size_t                 terminal;  /* its width, 0: none */
+    unsigned               coloured;  /* the column with colours */
     evolu_keys_colour_pt   colour;
     size_t                 width[EVOLU_KEYS_COLUMNS_MAX];
     char                  *cells[EVOLU_KEYS_ROWS][EVOLU_KEYS_COLUMNS_MAX];
 } evolu_keys_table_t;
 
 
-/* Begins a table; its headings up to NULL are its first row. */
+/*
+ * Begins a table; its headings up to NULL are its first row.  Cells of one
+ * column, counted from 0, have colours.
+ */
 evolu_keys_table_t *evolu_keys_table_begin(const char *const *headings,
-    evolu_keys_colour_pt colour);
+    unsigned coloured, evolu_keys_colour_pt colour);
 
 /* Adds a row: as many texts as there are columns, copied. */
 void evolu_keys_table_add(evolu_keys_table_t *table,
