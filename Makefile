@@ -84,7 +84,7 @@ MINUTES ?= 10
 
 
 .PHONY: help setup setup-test build demo test unit unit-sanitize fuzz-short \
-    fuzz cli suite suite-master vectors lint sanitize model \
+    fuzz cli cli-sanitize suite suite-master vectors model lint sanitize \
     valgrind static clean distclean FORCE
 
 help:
@@ -100,7 +100,8 @@ help:
 	@echo "make unit          unit tests of the core, plain and sanitized"
 	@echo "make suite         Test::Nginx suite; T='t/010-*.t' for some of it"
 	@echo "make suite-master  the suite with two workers and a master"
-	@echo "make cli           tests of evolu-keys"
+	@echo "make cli           tests of evolu-keys; cli-sanitize: under ASan"
+	@echo "                   and UBSan"
 	@echo "make vectors       recorded cases, FILES='a.jsonl b.tsv'; without,"
 	@echo "                   those in ../shared/vectors"
 	@echo "make sanitize      the suite under ASan and UBSan"
@@ -241,6 +242,25 @@ suite-master: build | setup-test
 
 cli: build | setup-test
 	@scripts/suite.sh cli $(T)
+
+# The command once more, sanitized
+
+KEYS_SAN := $(BUILD)/sanitize/evolu-keys
+
+$(BUILD)/sanitize/obj/cli/%.o: src/cli/%.c $(BUILD)/hiredis/libs Makefile \
+    | setup-test
+	@mkdir -p $(@D)
+	$(SAY) CC-SANITIZE $<
+	$(Q)$(CC) $(SAN_CFLAGS) -D_GNU_SOURCE @$(BUILD)/hiredis/cflags -c -o $@ $<
+
+$(KEYS_SAN): $(CLI_OBJS:$(BUILD)/obj/%=$(BUILD)/sanitize/obj/%) \
+    $(CORE_SRCS:src/%.c=$(BUILD)/sanitize/obj/%.o) $(SOURCES)
+	$(SAY) LINK-SANITIZE $(@F)
+	$(Q)$(CC) $(SAN_CFLAGS) -o $@ $(filter %.o,$^) \
+	    @$(BUILD)/hiredis/libs @$(BUILD)/hiredis/tls -ljansson -lsodium
+
+cli-sanitize: build $(KEYS_SAN) | setup-test
+	@scripts/suite.sh cli-sanitize $(T)
 
 vectors: build | setup-test
 	@scripts/vectors.sh $(FILES)

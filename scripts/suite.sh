@@ -8,7 +8,7 @@
 #     static    nginx with the module linked in
 #     sanitize  nginx and module under ASan, the module under UBSan
 #     valgrind  under valgrind's memcheck
-#     cli       t/cli/*.t: the command
+#     cli       t/cli/*.t: the command; cli-sanitize: under ASan and UBSan
 #
 # JOBS files run at a time, 2 unless told otherwise.
 
@@ -45,13 +45,20 @@ if [ ${#files[@]} -eq 0 ]; then
     shopt -s nullglob
 
     case $kind in
-        cli) files=(t/cli/*.t) ;;
+        cli*) files=(t/cli/*.t) ;;
         *) files=(t/*.t) ;;
     esac
 fi
 
 case $kind in
     plain | cli)
+        ;;
+
+    cli-sanitize)
+        EVOLU_KEYS=$build/sanitize/evolu-keys
+        export ASAN_OPTIONS=detect_leaks=0:log_path=$reports/asan
+        export UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
+        export EVOLU_TEST_SECONDS=900
         ;;
 
     master)
@@ -94,7 +101,7 @@ esac
 
 export TEST_NGINX_BINARY=$nginx
 
-if [ "$kind" != cli ] \
+if [[ $kind != cli* ]] \
    && ! bash scripts/loads.sh "$nginx" "${TEST_NGINX_LOAD_MODULES:-}"
 then
     exec bash "$top/scripts/count.sh" "$kind" 0 1

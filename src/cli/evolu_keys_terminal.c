@@ -238,27 +238,45 @@ static void
 evolu_keys_progress_show(size_t done)
 {
     int                     filled;
-    char                    number[32], total[32];
+    char                   *text, number[32], total[32];
+    size_t                  bar, used, columns;
     evolu_keys_progress_t  *p;
 
     p = &evolu_keys_progress_state;
 
     evolu_keys_progress_number(done, number);
-
-    if (p->total == 0) {
-        fprintf(stderr, "\r\033[Kevolu-keys: %s %s", p->what, number);
-        return;
-    }
-
     evolu_keys_progress_number(p->total, total);
 
-    filled = done < p->total
-             ? (int) (done * EVOLU_KEYS_PROGRESS_BAR / p->total)
-             : EVOLU_KEYS_PROGRESS_BAR;
+    text = evolu_keys_format("%s%s%s", number, p->total == 0 ? "" : " of ",
+                             p->total == 0 ? "" : total);
 
-    fprintf(stderr, "\r\033[Kevolu-keys: %s [%.*s%*s] %s of %s", p->what,
-            filled, "########################",
-            EVOLU_KEYS_PROGRESS_BAR - filled, "", number, total);
+    /* what does not fit is left out, for a line is all that is taken away */
+
+    columns = evolu_keys_terminal_columns(stderr);
+    used = sizeof("evolu-keys:  ") + strlen(p->what) + strlen(text);
+
+    fputs("\r\033[K", stderr);
+
+    if (used <= columns) {
+        fprintf(stderr, "evolu-keys: %s ", p->what);
+    }
+
+    used += sizeof("[] ") - 1;
+    bar = columns > used ? columns - used : 0;
+
+    if (bar > EVOLU_KEYS_PROGRESS_BAR) {
+        bar = EVOLU_KEYS_PROGRESS_BAR;
+    }
+
+    if (p->total != 0 && bar > 4) {
+        filled = (int) (done < p->total ? done * bar / p->total : bar);
+
+        fprintf(stderr, "[%.*s%*s] ", filled, "########################",
+                (int) bar - filled, "");
+    }
+
+    fputs(text, stderr);
+    free(text);
 }
 
 

@@ -14,6 +14,9 @@ use EvoluKeys;
 use POSIX qw(SIGHUP SIGINT SIGKILL SIGTERM);
 use Test::More;
 
+plan skip_all => 'no other library may stand before that of ASan'
+    if ($ENV{EVOLU_SUITE} || '') eq 'cli-sanitize';
+
 redis_start();
 
 my $file = keys_file('keys');
