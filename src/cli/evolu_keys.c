@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -93,7 +94,8 @@ evolu_keys_ready(void)
 
     for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
-            evolu_keys_say("a standard descriptor is closed");
+            evolu_keys_say("standard input, output or error is closed: if it "
+                           "is not wanted, open /dev/null for it");
             return -1;
         }
     }
@@ -239,6 +241,28 @@ evolu_keys_addressed(evolu_keys_t *keys, evolu_locator_t *locator,
 
     return status == EVOLU_KEYS_DONE
            ? evolu_keys_target(keys, locator, store) : status;
+}
+
+
+evolu_keys_status_t
+evolu_keys_not_found(const char *locator, const char *id)
+{
+    char  *name, *key;
+
+    name = evolu_keys_text(evolu_keys_string(locator));
+
+    if (id == NULL) {
+        evolu_keys_say("no record of %s: see \"evolu-keys list\"", name);
+
+    } else {
+        key = evolu_keys_text(evolu_keys_string(id));
+        evolu_keys_say("%s has no key %s: see \"evolu-keys show\"", name, key);
+        free(key);
+    }
+
+    free(name);
+
+    return EVOLU_KEYS_REFUSED;
 }
 
 

@@ -132,6 +132,9 @@ evolu_keys_status_t evolu_keys_target(evolu_keys_t *keys,
 evolu_keys_status_t evolu_keys_addressed(evolu_keys_t *keys,
     evolu_locator_t *locator, evolu_keys_store_t **store);
 
+/* Says that there is no such record, or no such key of it; id may be NULL. */
+evolu_keys_status_t evolu_keys_not_found(const char *locator, const char *id);
+
 
 /* The commands; each prints what it has to say. */
 

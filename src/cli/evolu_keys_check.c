@@ -94,14 +94,12 @@ evolu_keys_check_store(evolu_keys_check_t *check, evolu_keys_store_t *store)
     check->store = store;
     store->lenient = 1;
 
-    evolu_keys_progress_begin("checking records:", 0);
-
-    status = store->each(store, evolu_keys_check_one, check);
-
-    evolu_keys_progress_end();
+    status = store->check(store, evolu_keys_check_problem, check);
 
     if (status == EVOLU_KEYS_DONE) {
-        status = store->check(store, evolu_keys_check_problem, check);
+        evolu_keys_progress_begin("checking records:", 0);
+        status = store->each(store, evolu_keys_check_one, check);
+        evolu_keys_progress_end();
     }
 
     return status;

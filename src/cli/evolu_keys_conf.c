@@ -113,7 +113,8 @@ evolu_keys_conf_file(evolu_keys_conf_t *conf, const char *path)
     if (conf->depth == EVOLU_KEYS_CONF_DEPTH
         || conf->files == EVOLU_KEYS_CONF_FILES)
     {
-        evolu_keys_say("too many includes, at \"%s\"", path);
+        evolu_keys_say("too many includes, at \"%s\": does one include "
+                       "itself?", path);
         return EVOLU_KEYS_REFUSED;
     }
 
@@ -212,7 +213,8 @@ evolu_keys_conf_directives(evolu_keys_conf_t *conf,
     }
 
     if (end == -1 && status == EVOLU_KEYS_DONE) {
-        evolu_keys_say("%s:%u: cannot be read", f->path, f->words.line);
+        evolu_keys_say("%s:%u: cannot be read: see \"nginx -t\"", f->path,
+                       f->words.line);
         status = EVOLU_KEYS_REFUSED;
     }
 

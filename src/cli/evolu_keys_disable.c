@@ -102,8 +102,7 @@ evolu_keys_disable_edit(const evolu_keys_record_t *record,
     status = EVOLU_KEYS_DONE;
 
     if (!record->found) {
-        evolu_keys_say("no record of %s", d->name);
-        return EVOLU_KEYS_REFUSED;
+        return evolu_keys_not_found(d->keys->options.args[0], NULL);
     }
 
     wanted.len = 0;
@@ -112,9 +111,8 @@ evolu_keys_disable_edit(const evolu_keys_record_t *record,
         wanted = evolu_keys_string(d->keys->options.args[1]);
 
         if (evolu_keys_record_key(record, wanted) == NULL) {
-            evolu_keys_say("%s has no key %s", d->name,
-                           d->keys->options.args[1]);
-            return EVOLU_KEYS_REFUSED;
+            return evolu_keys_not_found(d->keys->options.args[0],
+                                        d->keys->options.args[1]);
         }
     }
 
@@ -138,7 +136,8 @@ evolu_keys_disable_edit(const evolu_keys_record_t *record,
     fault = evolu_keys_change_fault(record, change, d->store->peppers);
 
     if (status == EVOLU_KEYS_DONE && fault != EVOLU_FAULT_NONE) {
-        evolu_keys_say("the record of %s would be void: %s", d->name,
+        evolu_keys_say("the record of %s would be void: %s; revoke what is "
+                       "wrong first, see \"evolu-keys check\"", d->name,
                        evolu_fault_text(fault));
         status = EVOLU_KEYS_REFUSED;
     }

@@ -71,8 +71,7 @@ evolu_keys_list(evolu_keys_t *keys)
     if (status == EVOLU_KEYS_DONE && keys->options.nargs == 1
         && list.found == 0)
     {
-        evolu_keys_say("no record of %s", keys->options.args[0]);
-        status = EVOLU_KEYS_REFUSED;
+        status = evolu_keys_not_found(keys->options.args[0], NULL);
     }
 
     if (keys->options.json) {

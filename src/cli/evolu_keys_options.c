@@ -156,7 +156,8 @@ evolu_keys_options_prefix(const char *text, evolu_bytes_t *prefix)
 {
     *prefix = evolu_keys_string(text);
 
-    return prefix->len > EVOLU_KEYS_PREFIX_MAX ? "prefix too long" : NULL;
+    return prefix->len > EVOLU_KEYS_PREFIX_MAX
+           ? "the prefix is over 64 bytes" : NULL;
 }
 
 

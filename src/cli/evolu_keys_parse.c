@@ -550,7 +550,7 @@ evolu_keys_parse_stores(evolu_keys_parse_t *parse)
                                      &o->url.url.db)
            != NULL)
     {
-        return "bad number of a database";
+        return "--db is a number from 0 to 65535";
     }
 
     if (o->prefix.data == NULL) {

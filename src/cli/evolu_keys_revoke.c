@@ -68,8 +68,7 @@ evolu_keys_revoke_edit(const evolu_keys_record_t *record,
     r = data;
 
     if (!record->found) {
-        evolu_keys_say("no record of %s", r->name);
-        return EVOLU_KEYS_REFUSED;
+        return evolu_keys_not_found(r->keys->options.args[0], NULL);
     }
 
     n = evolu_keys_record_keys(record);
@@ -83,8 +82,8 @@ evolu_keys_revoke_edit(const evolu_keys_record_t *record,
     id = evolu_keys_string(r->keys->options.args[1]);
 
     if (evolu_keys_record_key(record, id) == NULL) {
-        evolu_keys_say("%s has no key %s", r->name, r->keys->options.args[1]);
-        return EVOLU_KEYS_REFUSED;
+        return evolu_keys_not_found(r->keys->options.args[0],
+                                    r->keys->options.args[1]);
     }
 
     r->revoked = 1;

@@ -53,8 +53,7 @@ evolu_keys_rotate_edit(const evolu_keys_record_t *record,
     allow = w->keys->options.allow;
 
     if (!record->found) {
-        evolu_keys_say("no record of %s", w->name);
-        return EVOLU_KEYS_REFUSED;
+        return evolu_keys_not_found(w->keys->options.args[0], NULL);
     }
 
     evolu_keys_view(record, w->store->peppers, w->keys->options.now, &view);

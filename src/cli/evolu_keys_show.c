@@ -74,9 +74,7 @@ evolu_keys_show(evolu_keys_t *keys)
         }
     }
 
-    evolu_keys_say("no record of %s", keys->options.args[0]);
-
-    return EVOLU_KEYS_REFUSED;
+    return evolu_keys_not_found(keys->options.args[0], NULL);
 }
 
 

@@ -127,7 +127,8 @@ evolu_keys_write_sound(evolu_keys_write_t *w, const evolu_keys_view_t *view)
     const evolu_entry_t  *e;
 
     if (view->record == NULL) {
-        evolu_keys_say("the record of %s is void: %s", w->name,
+        evolu_keys_say("the record of %s is void: %s; set it right with "
+                       "redis-cli, or revoke it first", w->name,
                        evolu_fault_text(view->report.fault));
         return EVOLU_KEYS_REFUSED;
     }

@@ -84,7 +84,7 @@ for my $case (
     [['--redis', 'rediss://h', '--cert', 'x', 'list'], qr/go together/],
     [['--redis', 'rediss://h', '--key', 'x', 'list'], qr/go together/],
     [['--redis', 'redis://u@h', 'list'], qr/--password-file/],
-    [['--redis', $url, '--db', 'x', 'list'], qr/database/],
+    [['--redis', $url, '--db', 'x', 'list'], qr/--db is a number/],
     [['--redis', $url, '--prefix', 'x' x 200, 'list'], qr/prefix/],
     [['--file', $file, '--pepper', 'p1', 'list'], qr/ID:PATH/],
     [['--nonsense'], qr/nonsense/])
