@@ -32,6 +32,7 @@ my $main = $$;
 my ($server, $socket);
 my %servers;                            # others, pids by ports
 my $ports = 0;
+my %given;
 
 delete @ENV{grep { /^EVOLU_(?:REDIS_|PEPPER)/ || $_ eq 'NO_COLOR' } keys %ENV};
 $ENV{LC_ALL} = 'C.UTF-8';
@@ -262,8 +263,12 @@ sub free_port {
         return $probe->sockport if $probe;
     }
 
-    return IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
-                           ->sockport;
+    for ( ;; ) {
+        my $port = IO::Socket::INET->new(Listen => 1,
+                                         LocalAddr => '127.0.0.1')->sockport;
+
+        return $port unless $given{$port}++;
+    }
 }
 
 
