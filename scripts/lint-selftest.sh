@@ -232,6 +232,24 @@ monitored()
     ln -sf "$(BUILD=$build bash "$top/scripts/promtool.sh")" "$BUILD/cache/"
 }
 
+seed="a message of the module that the page does not have"
+monitored; sed -i 's/refusals not logged/refusals left out/' \
+    src/ngx_http_evolu_auth_audit.c
+expect messages 'audit.c:[0-9]+: .* does not have: ... refusals left out'
+
+seed="a message of the command that the page does not have"
+monitored; sed -i 's/"the answer cannot be written/"it cannot be written/' \
+    src/cli/evolu_keys_print.c
+expect messages 'evolu_keys_print.c:[0-9]+: .* does not have: it cannot be'
+
+seed="a fault of a record that the page does not have"
+monitored; sed -i 's/"the same field twice"/"two of a field"/' src/evolu_record.c
+expect messages 'evolu_record.c:[0-9]+: .* does not have: two of a field'
+
+seed="a message that nobody says"
+monitored; sed -i 's/is duplicate/is another/' docs/troubleshooting.md
+expect messages 'nobody says: is another'
+
 seed="an alert without a section"
 monitored; sed -i '/^## EvoluAuthZoneFull/d' docs/runbook.md
 expect monitoring 'EvoluAuthZoneFull has no section'

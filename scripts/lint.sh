@@ -412,6 +412,14 @@ check_losses()
 }
 
 
+# Every message is in the page that says what to do.
+
+check_messages()
+{
+    scripts/messages.sh check
+}
+
+
 # Alerts, dashboard and runbook fit each other and the module's metrics.
 
 check_monitoring()
@@ -449,7 +457,8 @@ check_scripts()
 
 
 all=(text comments functions words includes config scripts gcc clang symbols
-     exports page losses monitoring cppcheck)
+     exports page losses messages
+     monitoring cppcheck)
 
 if [ $# -ne 0 ]; then
     selected=("$@")
