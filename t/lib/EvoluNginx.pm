@@ -809,9 +809,9 @@ sub again {
     unlink($self->{path});
 
     $self->{pid} = EvoluNginx::spawn("$self->{path}.log",
-        $ENV{EVOLU_REDIS_SERVER} || 'redis-server', @conf, '--port', '0', '--unixsocket', $self->{path},
-        '--unixsocketperm', '777', '--save', '', '--appendonly', 'no',
-        '--dir', $EvoluNginx::dir, @{ $self->{options} });
+        $ENV{EVOLU_REDIS_SERVER} || 'redis-server', @conf, '--port', '0',
+        '--unixsocket', $self->{path}, '--unixsocketperm', '777', '--save', '',
+        '--appendonly', 'no', '--dir', $EvoluNginx::dir, @{ $self->{options} });
 
     return $self->reconnect;
 }
