@@ -91,6 +91,10 @@ sub unprivileged {
 
     my (undef, undef, $uid, $gid) = getpwnam 'nobody';
 
+    # psql may be a Perl program, and this folder closed to nobody
+
+    delete $ENV{PERL5LIB};
+
     POSIX::setgid($gid);
     POSIX::setuid($uid);
 }

@@ -224,6 +224,10 @@ sub make {
     $self->{root} = join('/', $ENV{TEST_NGINX_SERVROOT} || $dir,
                          'nginx' . ++$number);
 
+    # workers, who are not root, may not reach a tree in root's home
+
+    $self->{temp} = "$dir/temp$number";
+
     # left by an earlier run, and not asked to stand in the way
 
     remove_tree($self->{root});
@@ -285,12 +289,13 @@ sub configure {
 
     my $http = defined $self->{whole_http} ? $self->{whole_http} : <<"END";
 http {
+    root $self->{temp}-html;
     access_log $self->{root}/logs/access.log;
-    client_body_temp_path $self->{root}/body;
-    proxy_temp_path $self->{root}/proxy;
-    fastcgi_temp_path $self->{root}/fastcgi;
-    uwsgi_temp_path $self->{root}/uwsgi;
-    scgi_temp_path $self->{root}/scgi;
+    client_body_temp_path $self->{temp}-body;
+    proxy_temp_path $self->{temp}-proxy;
+    fastcgi_temp_path $self->{temp}-fastcgi;
+    uwsgi_temp_path $self->{temp}-uwsgi;
+    scgi_temp_path $self->{temp}-scgi;
     keepalive_requests 100000;
 $stores$self->{http}
     server {
