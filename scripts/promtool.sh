@@ -21,14 +21,22 @@ mkdir -p "$cache"
 exec 9> "$cache/promtool.lock"
 flock 9
 
+# Debian 14 has it in a package of its own.
+
+package=prometheus
+
+if [ -n "$(apt-cache -q=2 madison promtool 2> /dev/null)" ]; then
+    package=promtool
+fi
+
 if [ ! -x "$promtool" ]; then
     fetched=$(mktemp -d "$cache/fetch.XXXXXX")
     trap 'rm -rf "$fetched"' EXIT
 
-    bash "$top/scripts/fetch.sh" deb "$VERSION_CODENAME" "$fetched" prometheus \
+    bash "$top/scripts/fetch.sh" deb "$VERSION_CODENAME" "$fetched" $package \
         > "$cache/promtool.log" 2>&1 || { cat "$cache/promtool.log" >&2; exit 1; }
 
-    dpkg-deb --fsys-tarfile "$fetched"/prometheus_*.deb \
+    dpkg-deb --fsys-tarfile "$fetched"/*.deb \
         | tar -xO ./usr/bin/promtool > "$fetched/promtool"
     chmod 755 "$fetched/promtool"
     mv "$fetched/promtool" "$promtool"

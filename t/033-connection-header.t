@@ -59,6 +59,7 @@ X-Token: evolu_live_aB3dE6gH_LiveSecret0123456789\nConnection: close, foo | 200 
 
 === TEST 5: what passes is not forwarded as Connection
 --- guard
+proxy_set_header Connection close;
 --- request
 GET /
 --- more_headers

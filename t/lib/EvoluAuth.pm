@@ -499,6 +499,9 @@ sub prepare {
     if (!defined $block->http_config) {
         my $extra = defined $block->http_extra ? $block->http_extra : '';
 
+        # what the upstream is asked by default has changed: 1.1 in nginx 1.30
+
+        $extra .= "proxy_http_version 1.0;\n";
         $block->set_value('http_config', $stores . $extra);
     }
 
