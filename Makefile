@@ -83,9 +83,10 @@ FUZZ_SECONDS ?= 5
 MINUTES ?= 10
 
 
-.PHONY: help setup setup-test build demo test unit unit-sanitize fuzz-short \
+.PHONY: help setup setup-test build demo test unit unit-plain fuzz-short \
     fuzz cli cli-sanitize suite suite-master vectors model lint sanitize \
-    valgrind static clean distclean FORCE
+    valgrind static fresh matrix clean \
+    distclean FORCE
 
 help:
 	@echo "make build         the module and evolu-keys, in build/"
@@ -108,6 +109,11 @@ help:
 	@echo "make valgrind      the suite under valgrind"
 	@echo "make static        nginx with the module linked in, and the suite"
 	@echo "make fuzz          long fuzz run, MINUTES=$(MINUTES) a target"
+	@echo
+	@echo "make matrix        the suite against each nginx, in fresh roots;"
+	@echo "                   ROWS='trixie static' for some of it"
+	@echo "make fresh         \"make demo\" in fresh roots of SUITES; FIRST=test"
+	@echo
 	@echo "make setup         the packages, for all of the above (as root)"
 	@echo "make clean         removes what was built, distclean all of build/"
 
@@ -122,12 +128,16 @@ demo: build
 # Packages: a quick look when all are there.  Order-only wherever it is named,
 # for it is never up to date.
 
+# SETUP=: where packages are somebody else's business, as in debian/rules.
+
+SETUP ?= scripts/setup.sh
+
 setup-build:
-	@scripts/setup.sh build
+	@$(SETUP) build
 
 setup-test: | setup-build
-	@scripts/setup.sh test
-	@scripts/promtool.sh > /dev/null
+	@$(SETUP) test
+	@[ "$(SETUP)" = : ] || scripts/promtool.sh > /dev/null
 
 .PHONY: setup-build
 
@@ -164,6 +174,9 @@ $(BUILD)/obj/%.o: src/%.c Makefile | setup-build
 # Unit tests of the core: plain, as it is shipped, and sanitized
 
 unit: $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize)
+	@scripts/unit.sh $^
+
+unit-plain: $(UNIT_BINS)
 	@scripts/unit.sh $^
 
 UNIT_NEEDS := $(BUILD)/nginx/ngx_auto_config.h $(BUILD)/hiredis/libs
@@ -297,6 +310,25 @@ test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) | setup-test
 	{ scripts/build-nginx.sh sanitize && scripts/suite.sh sanitize; } \
 	    || status=1; \
 	exit $$status
+
+# In fresh roots of a Debian, each from a clone of HEAD.
+# As root, and long.
+
+SUITES ?= bookworm trixie
+FIRST ?= demo
+
+setup-pack:
+	@$(SETUP) pack
+
+.PHONY: setup-pack
+
+fresh: | setup-pack
+	@set -e; for suite in $(SUITES); do \
+	    scripts/fresh.sh $$suite $(FIRST); \
+	done
+
+matrix: | setup-pack
+	@scripts/matrix.sh $(ROWS)
 
 lint: build | setup-test
 	@status=0; \

@@ -3,6 +3,7 @@
 #
 # setup.sh build     the packages that "make build" and "make demo" need
 # setup.sh test      these, and what the tests and lint need
+# setup.sh pack      what fresh roots are made with
 #
 # For Debian 12 and 13, with nothing installed.  Says nothing and asks apt
 # nothing when all packages are there.  Starts no service.
@@ -48,8 +49,11 @@ case $mode in
                    valgrind nghttp2-client wrk libtest-nginx-perl spin
                    postgresql mariadb-server zsh mandoc)
         ;;
+    pack)
+        packages=(mmdebstrap mount iproute2 dpkg-dev git)
+        ;;
     *)
-        echo "setup.sh: build or test, not \"$mode\"" >&2
+        echo "setup.sh: build, test or pack, not \"$mode\"" >&2
         exit 2
         ;;
 esac
