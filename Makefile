@@ -85,7 +85,7 @@ MINUTES ?= 10
 
 .PHONY: help setup setup-test build demo test unit unit-plain fuzz-short \
     fuzz cli cli-sanitize suite suite-master vectors model lint sanitize \
-    valgrind static fresh matrix clean \
+    valgrind static fresh matrix deb deb-test clean \
     distclean FORCE
 
 help:
@@ -112,6 +112,8 @@ help:
 	@echo
 	@echo "make matrix        the suite against each nginx, in fresh roots;"
 	@echo "                   ROWS='trixie static' for some of it"
+	@echo "make deb           Debian packages, in build/deb; SUITES=trixie"
+	@echo "make deb-test      installs, upgrades and purges them"
 	@echo "make fresh         \"make demo\" in fresh roots of SUITES; FIRST=test"
 	@echo
 	@echo "make setup         the packages, for all of the above (as root)"
@@ -311,7 +313,7 @@ test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) | setup-test
 	    || status=1; \
 	exit $$status
 
-# In fresh roots of a Debian, each from a clone of HEAD.
+# Packages: in fresh roots of a Debian, each from a clone of HEAD.
 # As root, and long.
 
 SUITES ?= bookworm trixie
@@ -329,6 +331,12 @@ fresh: | setup-pack
 
 matrix: | setup-pack
 	@scripts/matrix.sh $(ROWS)
+
+deb: | setup-pack
+	@scripts/deb.sh $(SUITES)
+
+deb-test: deb
+	@scripts/deb-test.sh $(SUITES)
 
 lint: build | setup-test
 	@status=0; \
