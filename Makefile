@@ -85,7 +85,7 @@ MINUTES ?= 10
 
 .PHONY: help setup setup-test build demo test unit unit-plain fuzz-short \
     fuzz cli cli-sanitize suite suite-master vectors model lint sanitize \
-    valgrind static fresh matrix deb deb-test clean \
+    valgrind static fresh matrix deb deb-test image image-test clean \
     distclean FORCE
 
 help:
@@ -114,6 +114,8 @@ help:
 	@echo "                   ROWS='trixie static' for some of it"
 	@echo "make deb           Debian packages, in build/deb; SUITES=trixie"
 	@echo "make deb-test      installs, upgrades and purges them"
+	@echo "make image         the container image (podman)"
+	@echo "make image-test    runs it"
 	@echo "make fresh         \"make demo\" in fresh roots of SUITES; FIRST=test"
 	@echo
 	@echo "make setup         the packages, for all of the above (as root)"
@@ -313,7 +315,7 @@ test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) | setup-test
 	    || status=1; \
 	exit $$status
 
-# Packages: in fresh roots of a Debian, each from a clone of HEAD.
+# Packages and images: in fresh roots of a Debian, each from a clone of HEAD.
 # As root, and long.
 
 SUITES ?= bookworm trixie
@@ -337,6 +339,20 @@ deb: | setup-pack
 
 deb-test: deb
 	@scripts/deb-test.sh $(SUITES)
+
+image: | setup-pack
+	@scripts/image.sh
+
+$(BUILD)/cache/docker-compose/docker-compose: | setup-pack
+	@mkdir -p $(@D)
+	@scripts/fetch.sh deb trixie $(@D) docker-compose
+	@dpkg-deb --fsys-tarfile $(@D)/docker-compose_*.deb | tar -xO \
+	    ./usr/libexec/docker/cli-plugins/docker-compose > $@.new
+	@chmod 755 $@.new
+	@mv $@.new $@
+
+image-test: image $(BUILD)/cache/docker-compose/docker-compose
+	@scripts/image-test.sh
 
 lint: build | setup-test
 	@status=0; \

@@ -3,7 +3,7 @@
 #
 # setup.sh build     the packages that "make build" and "make demo" need
 # setup.sh test      these, and what the tests and lint need
-# setup.sh pack      what fresh roots are made with
+# setup.sh pack      what fresh roots, packages and images are made with
 #
 # For Debian 12 and 13, with nothing installed.  Says nothing and asks apt
 # nothing when all packages are there.  Starts no service.
@@ -50,7 +50,8 @@ case $mode in
                    postgresql mariadb-server zsh mandoc)
         ;;
     pack)
-        packages=(mmdebstrap mount iproute2 dpkg-dev git)
+        packages=(mmdebstrap mount iproute2 dpkg-dev git curl jq buildah podman
+                  runc redis-server redis-tools dnsmasq-base)
         ;;
     *)
         echo "setup.sh: build, test or pack, not \"$mode\"" >&2
