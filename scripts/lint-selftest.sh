@@ -185,6 +185,24 @@ seed="a script that goes on after an error"
 fresh; sed -i '/^set -euo/d' scripts/fetch.sh
 expect scripts 'fetch.sh: no "set'
 
+package()
+{
+    fresh
+    cp -r "$top"/{debian,docker,docs,conf,contrib,man,*.md,LICENSE} .
+}
+
+package; sed -i '1s/(0/(1/' debian/changelog
+expect package 'debian/changelog: version'
+
+package; rm man/evolu-keys.1; touch man/evolu-keys.1
+expect package 'man/evolu-keys.1: version'
+
+package; rm -r contrib/postgresql
+expect package 'evolu-keys.examples: there is no contrib/postgresql'
+
+package; rm docker/nginx.conf
+expect package 'docker/Dockerfile: there is no docker/nginx.conf'
+
 seed="a warning of gcc, in the core"
 fresh; few; printf 'static int\nf(void)\n{\n}\n' >> src/evolu_address.c
 expect gcc 'evolu_address.c'

@@ -24,7 +24,11 @@ command=(src/cli/*.c)
 headers=(src/*.h src/cli/*.h)
 tests=(t/unit/*.[ch] t/fuzz/*.[ch])
 ours=("${core[@]}" "${shell[@]}" "${command[@]}" "${headers[@]}")
-scripts=(scripts/*.sh contrib/*/*.sh .ci/run)
+scripts=(scripts/*.sh contrib/*/*.sh docker/*.sh .ci/run)
+
+for test in debian/tests/*; do
+    [ "$test" = debian/tests/control ] || scripts+=("$test")
+done
 
 # Layers, lowest first: a file may include its own layer and what is below.
 
@@ -456,9 +460,41 @@ check_scripts()
 }
 
 
-all=(text comments functions words includes config scripts gcc clang symbols
-     exports page losses messages
-     monitoring cppcheck)
+# What the package and the image take from the tree, and their version.
+
+check_package()
+{
+    local version file said name
+
+    version=$(sed -n 's/^#define EVOLU_AUTH_VERSION *"\(.*\)"/\1/p' \
+              src/evolu_version.h)
+
+    for file in debian/changelog CHANGELOG.md man/evolu-keys.1; do
+        said=$(grep -m 1 -oE '[0-9]+\.[0-9]+\.[0-9]+' "$file" || true)
+
+        if [ "$said" != "$version" ]; then
+            echo "$file: version \"$said\" is not the source's, $version"
+        fi
+    done
+
+    while read -r file name; do
+        case $name in
+            usr/* | debian/build/* | '') continue ;;
+        esac
+
+        compgen -G "$name" > /dev/null || echo "$file: there is no $name"
+    done < <(awk '{ print FILENAME, $1 }' debian/*.{docs,examples} \
+                 debian/*.{install,manpages}
+             sed -n 's/^Tests: /debian\/tests\/control debian\/tests\//p' \
+                 debian/tests/control
+             sed -n 's/^COPY \(--chmod=[0-9]* \)*\(docker\/.*\) [^ ]*$/\2/p' \
+                 docker/Dockerfile | tr ' ' '\n' \
+                 | sed 's/^/docker\/Dockerfile /')
+}
+
+
+all=(text comments functions words includes config scripts package gcc clang
+     symbols exports page losses messages monitoring cppcheck)
 
 if [ $# -ne 0 ]; then
     selected=("$@")
