@@ -17,6 +17,7 @@ use Time::HiRes qw(time);
 my $server = EvoluRedisScript->start(
     socket => "$dir/script.sock",
     log => "$dir/script.log",
+    ordered => 1,
     answer => sub {
         return defined $_[2] && $_[2] =~ /:campaign:/ ? '' : undef;
     });
@@ -285,6 +286,7 @@ sub subrequest {
 
     $_->send(credential('sub'), '/auth') for @crowd;
     asked('sub');
+    like($nginx->ask($GLOBAL), qr/^200/, 'sub: all wait');
     $server->tell('send', good('sub'));
     is(join(' ', map { $_->read->{text} } @crowd),
        join(' ', ('200 MISS ok') x 5), 'auth_request goes on after the wait');

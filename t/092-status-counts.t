@@ -355,8 +355,11 @@ sub losses {
     );
 
     for my $reason (sort keys %servers) {
+        # one that greets nobody is to be noticed, and no other taken for it
+
+        my $wait = $reason eq 'greeting' ? '300ms' : '20s';
         my $nginx = EvoluNginx->start(redis => $servers{$reason}, live => 0,
-                                      link => 'connect_timeout=300ms',
+                                      link => "connect_timeout=$wait",
                                       server => $status);
 
         # two of them need a lookup to happen
