@@ -122,7 +122,7 @@ ngx_http_evolu_auth_cache_judge(ngx_http_evolu_auth_cache_t *cache,
     ngx_http_evolu_auth_cache_found_t *found)
 {
     ngx_msec_t                          age, limit;
-    ngx_uint_t                          current, tracked;
+    ngx_uint_t                          current, owns, tracked;
     ngx_http_evolu_auth_cache_sh_t     *sh;
     ngx_http_evolu_auth_cache_watch_t  *watch;
 
@@ -138,8 +138,10 @@ ngx_http_evolu_auth_cache_judge(ngx_http_evolu_auth_cache_t *cache,
 
     tracked = (node->flags & NGX_HTTP_EVOLU_AUTH_CACHE_TRACKED) != 0;
 
+    owns = ngx_http_evolu_auth_cache_owns(cache);
+
     if (tracked) {
-        limit = sh->covered ? cache->fresh : 0;
+        limit = (sh->covered && owns) ? cache->fresh : 0;
 
     } else {
         limit = ngx_min(cache->fresh, NGX_HTTP_EVOLU_AUTH_UNTRACKED);
@@ -155,6 +157,14 @@ ngx_http_evolu_auth_cache_judge(ngx_http_evolu_auth_cache_t *cache,
         watch->tracked = tracked;
 
         return NGX_HTTP_EVOLU_AUTH_CACHE_FRESH;
+    }
+
+    if (!owns) {
+        /* when its store was good is not known, but it was when it was read */
+
+        found->usable = age < cache->stale;
+
+        return NGX_HTTP_EVOLU_AUTH_CACHE_STALE;
     }
 
     found->usable = ngx_http_evolu_auth_cache_elapsed(sh->last_good)

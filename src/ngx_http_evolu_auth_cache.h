@@ -43,6 +43,7 @@ typedef struct {
     /* of peppers, prefix, database and global keys: what the records of this
        configuration mean; entries of another one are not seen */
     u_char               fingerprint[EVOLU_FINGERPRINT_SIZE];
+    ngx_uint_t           order;        /* of this configuration, see _own() */
 } ngx_http_evolu_auth_cache_t;
 
 

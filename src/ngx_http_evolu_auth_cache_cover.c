@@ -11,6 +11,8 @@ static ngx_uint_t ngx_http_evolu_auth_cache_claim(
     ngx_http_evolu_auth_cache_t *cache, ngx_uint_t i);
 static ngx_http_evolu_auth_cache_slot_t *ngx_http_evolu_auth_cache_slot(
     ngx_http_evolu_auth_cache_t *cache);
+static ngx_uint_t ngx_http_evolu_auth_cache_own(
+    ngx_http_evolu_auth_cache_t *cache);
 static ngx_uint_t ngx_http_evolu_auth_cache_covers(
     ngx_http_evolu_auth_cache_slot_t *slot);
 static void ngx_http_evolu_auth_cache_lose(ngx_http_evolu_auth_cache_sh_t *sh,
@@ -82,6 +84,7 @@ ngx_http_evolu_auth_cache_claim(ngx_http_evolu_auth_cache_t *cache,
     {
         slot->tracked = 0;
         slot->anchored = 0;
+        slot->owner = 0;
         slot->link = 0;
         slot->waiting = 0;
         slot->beat = ngx_current_msec;
@@ -126,6 +129,7 @@ ngx_http_evolu_auth_cache_beat(ngx_http_evolu_auth_cache_t *cache,
     ngx_uint_t tracked, ngx_msec_t sent)
 {
     ngx_msec_t                         age;
+    ngx_uint_t                         owns;
     ngx_http_evolu_auth_cache_sh_t    *sh;
     ngx_http_evolu_auth_cache_slot_t  *slot;
 
@@ -133,7 +137,11 @@ ngx_http_evolu_auth_cache_beat(ngx_http_evolu_auth_cache_t *cache,
 
     sh = ngx_http_evolu_auth_cache_lock(cache);
 
-    sh->last_good = ngx_current_msec;
+    owns = ngx_http_evolu_auth_cache_own(cache);
+
+    if (owns) {
+        sh->last_good = ngx_current_msec;
+    }
 
     if (slot != NULL && tracked) {
 
@@ -144,8 +152,12 @@ ngx_http_evolu_auth_cache_beat(ngx_http_evolu_auth_cache_t *cache,
 
         slot->beat = ngx_current_msec;
         slot->tracked = 1;
+        slot->owner = owns;
 
-        if (!sh->covered) {
+        if (!owns) {
+            /* it hears of changes in another store */
+
+        } else if (!sh->covered) {
             ngx_http_evolu_auth_cache_advance(sh);
 
         } else if (slot->anchored) {
@@ -217,6 +229,11 @@ ngx_http_evolu_auth_cache_epoch(ngx_http_evolu_auth_cache_t *cache,
 
     sh = ngx_http_evolu_auth_cache_lock(cache);
 
+    if (!ngx_http_evolu_auth_cache_own(cache)) {
+        ngx_http_evolu_auth_cache_unlock(cache);
+        return;
+    }
+
     if (sh->epoch_known && sh->epoch != hash) {
         sh->generation++;
         ngx_http_evolu_auth_count(&cache->tally,
@@ -227,6 +244,56 @@ ngx_http_evolu_auth_cache_epoch(ngx_http_evolu_auth_cache_t *cache,
     sh->epoch_known = 1;
 
     ngx_http_evolu_auth_cache_unlock(cache);
+}
+
+
+/*
+ * 1 when the zone is, or becomes now, that of a linked worker's configuration.
+ * It goes to the newest one, which is known by then to work, and never back:
+ * workers of earlier ones, if they mean another store, ask that each time.
+ */
+
+static ngx_uint_t
+ngx_http_evolu_auth_cache_own(ngx_http_evolu_auth_cache_t *cache)
+{
+    ngx_uint_t                       i;
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    sh = cache->sh;
+
+    if (ngx_http_evolu_auth_cache_owns(cache)) {
+        sh->owner_order = ngx_max(sh->owner_order, cache->order);
+        return 1;
+    }
+
+    if (cache->order <= sh->owner_order) {
+        return 0;
+    }
+
+    ngx_memcpy(sh->owner, cache->fingerprint, EVOLU_FINGERPRINT_SIZE);
+    sh->owner_order = cache->order;
+    sh->epoch_known = 0;
+
+    for (i = 0; i < NGX_HTTP_EVOLU_AUTH_CACHE_SLOTS; i++) {
+        sh->slots[i].owner = 0;
+        sh->slots[i].anchored = 0;
+    }
+
+    ngx_http_evolu_auth_cache_advance(sh);
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_http_evolu_auth_cache_owns(ngx_http_evolu_auth_cache_t *cache)
+{
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    sh = cache->sh;
+
+    return ngx_memcmp(sh->owner, cache->fingerprint, EVOLU_FINGERPRINT_SIZE)
+           == 0;
 }
 
 
@@ -264,6 +331,7 @@ static ngx_uint_t
 ngx_http_evolu_auth_cache_covers(ngx_http_evolu_auth_cache_slot_t *slot)
 {
     return slot->tracked
+           && slot->owner
            && ngx_http_evolu_auth_cache_elapsed(slot->beat)
               < NGX_HTTP_EVOLU_AUTH_COVER;
 }

@@ -8,7 +8,7 @@
 
 
 #define NGX_HTTP_EVOLU_AUTH_CACHE_MAGIC      0x65766c61
-#define NGX_HTTP_EVOLU_AUTH_CACHE_VERSION    3
+#define NGX_HTTP_EVOLU_AUTH_CACHE_VERSION    4
 
 /* a part of the records' share that is kept free when a zone is preloaded */
 #define NGX_HTTP_EVOLU_AUTH_CACHE_UNFILLED   16
@@ -120,6 +120,7 @@ ngx_http_evolu_auth_cache_create(ngx_http_evolu_auth_cache_t *cache)
     randombytes_buf(sh->key, sizeof(sh->key));
     randombytes_buf(sh->tag_key, sizeof(sh->tag_key));
     sh->nbuckets = n;
+    cache->order = ++sh->order;
 
     shpool->data = sh;
     cache->sh = sh;
@@ -130,8 +131,13 @@ ngx_http_evolu_auth_cache_create(ngx_http_evolu_auth_cache_t *cache)
 
 
 ngx_int_t
-ngx_http_evolu_auth_cache_reuse(ngx_http_evolu_auth_cache_t *cache, void *sh)
+ngx_http_evolu_auth_cache_reuse(ngx_http_evolu_auth_cache_t *cache,
+    void *before)
 {
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    sh = before;
+
     if (sh == NULL
         || ngx_memcmp(sh, ngx_http_evolu_auth_cache_layout,
                       sizeof(ngx_http_evolu_auth_cache_layout))
@@ -145,6 +151,7 @@ ngx_http_evolu_auth_cache_reuse(ngx_http_evolu_auth_cache_t *cache, void *sh)
     }
 
     cache->sh = sh;
+    cache->order = ++sh->order;
     ngx_http_evolu_auth_cache_tally(cache);
 
     return NGX_OK;

@@ -66,12 +66,17 @@ typedef struct {
  * A slot covers while it is tracked and its last beat is young.  It is
  * anchored once nothing that changed in this generation can have passed
  * between it and the slots before it; only anchored slots cover the zone.
+ *
+ * After a reload that names another store, workers of the configuration before
+ * may last for as long as their requests do.  Their links hear of changes in
+ * their own store: only slots of the configuration that owns the zone cover.
  */
 
 typedef struct {
     ngx_pid_t                          pid;          /* 0: free */
     u_char                             tracked;
     u_char                             anchored;
+    u_char                             owner;        /* 1: covers for it */
     u_char                             link;         /* its state, and one;
                                                         0: none */
     uint32_t                           waiting;      /* requests */
@@ -93,6 +98,11 @@ typedef struct {
     ngx_msec_t                         covered_until;
     ngx_msec_t                         last_good;
     ngx_uint_t                         preloaded;
+
+    /* the newest configuration that was linked, and the newest that was read */
+    u_char                             owner[EVOLU_FINGERPRINT_SIZE];
+    ngx_uint_t                         owner_order;
+    ngx_uint_t                         order;
 
     /* 1 while lists and counts are changed, see _repair() */
     ngx_uint_t                         busy;
@@ -120,7 +130,7 @@ ngx_int_t ngx_http_evolu_auth_cache_create(ngx_http_evolu_auth_cache_t *cache);
  * another layout (logged).
  */
 ngx_int_t ngx_http_evolu_auth_cache_reuse(ngx_http_evolu_auth_cache_t *cache,
-    void *sh);
+    void *before);
 
 /*
  * Takes the lock and sets right what can't wait: lists that a killed worker
@@ -187,6 +197,9 @@ void *ngx_http_evolu_auth_cache_value(ngx_http_evolu_auth_cache_node_t *node);
 
 /* Where the value stands in a node with a locator of len bytes. */
 size_t ngx_http_evolu_auth_cache_offset(size_t len);
+
+/* 1 when what is said of the store, and of coverage, is of this one's store. */
+ngx_uint_t ngx_http_evolu_auth_cache_owns(ngx_http_evolu_auth_cache_t *cache);
 
 /* Nobody covers any more: a new generation, counted. */
 void ngx_http_evolu_auth_cache_gap(ngx_http_evolu_auth_cache_sh_t *sh);

@@ -119,6 +119,67 @@ sub deaf {
 }
 
 
+# The store moves, and a worker that ends has a long way to go.  Its link is
+# good, and hears nothing of the new store: there a key is revoked while nobody
+# is linked.
+
+sub moved {
+    my $new = EvoluNginx::Redis->start;
+    my %is = (redis => $redis, zone => 'fresh=1h stale=1h');
+    my $nginx = EvoluNginx->start(%is);
+
+    $new->fill;
+    is($nginx->ask($LIVE), '200 MISS ok', 'moved: read');
+
+    my $long = $nginx->connect;
+
+    $long->write("GET / HTTP/1.1\r\nHost: a\r\n");
+    $nginx->ask($LIVE);
+    $nginx->reload(redis => $new, stay => 1);
+    within(5, 'moved: the old worker ends', sub {
+        $nginx->logged(qr/gracefully shutting down/)
+    });
+    is($nginx->ask($LIVE), '200 MISS ok', 'moved: another store');
+    is($nginx->ask($LIVE), '200 FRESH ok', 'moved: kept');
+
+    my $links = $nginx->logged(qr/is live/);
+
+    $new->do('MULTI');
+    $new->do('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    $new->do('DEL', key_of($LIVE));
+    $new->do('EXEC');
+    $nginx->linked($links + 1);
+    $nginx->reaches(1, $LIVE, qr/^401/, 'moved: what nobody has heard');
+
+    # the old one knows its own store
+
+    is(scalar(my @workers = $nginx->worker_pids), 2, 'moved: it is there yet');
+    $long->write("apikey: $LIVE\r\n\r\n");
+    is($long->read->{text}, '200 MISS ok', 'moved: the old worker');
+
+    $nginx->stop;
+
+    # another server behind the same name: its epoch tells
+
+    my $name = "$dir/moved.sock";
+
+    symlink($redis->{path}, $name);
+    $nginx = EvoluNginx->start(%is, redis => "unix:$name");
+    $nginx->ask($LIVE);
+    is($nginx->ask($LIVE), '200 FRESH ok', 'moved, one name: kept');
+    unlink($name);
+    symlink($new->{path}, $name);
+    $new->do('INCR', 'evolu:epoch');
+    $nginx->reload;
+    $nginx->reaches(1, $LIVE, qr/^401/, 'moved, one name: another epoch');
+
+    $nginx->stop;
+    $new->kill;
+
+    return;
+}
+
+
 # Records read under another meaning are none
 
 sub meanings {
@@ -515,6 +576,7 @@ sub unused {
 
 keeps();
 deaf();
+moved();
 meanings();
 under_load();
 killed_worker();

@@ -19,7 +19,8 @@
  *   - who waited for a read gets none that was too old when he asked.
  *
  * Left out, as it only makes less be believed: the end of "fresh" and "stale",
- * eviction, NOT_READY, links that are not tracked.
+ * eviction, NOT_READY, links that are not tracked, and workers of another store,
+ * whose slots do not cover.
  */
 
 #ifndef WORKERS

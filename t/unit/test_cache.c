@@ -994,10 +994,12 @@ test_fingerprints(void **state)
     put_text(a, KEY("x"), "a");
     assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
 
+    /* what worker 0 hears is not of the store of worker 1 */
+
     put_text(b, KEY("x"), "b");
     assert_int_equal(find(a, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
     assert_int_equal(out[0], 'a');
-    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
     assert_int_equal(out[0], 'b');
 
     put_text(a, KEY("y"), "y");
@@ -1005,6 +1007,109 @@ test_fingerprints(void **state)
     assert_int_equal(zone_sh()->lists[0].entries, 1);
     assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_MISS);
     assert_int_equal(find(a, KEY("y")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+}
+
+
+/*
+ * Workers 0 and 1 are of the configuration before, with another store, and
+ * last while 2 and 3 begin.
+ */
+
+static void
+test_another_store(void **state)
+{
+    cache_t                             *a = &workers[0], *b = &workers[2];
+    uint64_t                             generation;
+    ngx_http_evolu_auth_cache_found_t    before;
+
+    (void) state;
+
+    ngx_http_evolu_auth_cache_epoch(a, KEY("1"));
+    beat(0, 1);
+    beat(1, 1);
+    pass_covered(1000);
+    put_text(a, KEY("x"), "a");
+    assert_int_equal(find(a, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    before = found;
+
+    zone.data = b;
+    memset(b->fingerprint, 'b', sizeof(b->fingerprint));
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, a), NGX_OK);
+    start_worker(2);
+    workers[3] = *b;
+    start_worker(3);
+
+    /* as long as none of them is linked, nothing changes */
+
+    assert_int_equal(find(a, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(a, &before.watch), 1);
+
+    /* the first link takes the zone over, and what it knew of the epoch */
+
+    generation = zone_sh()->generation;
+    ngx_http_evolu_auth_cache_epoch(b, KEY("2"));
+    beat(2, 1);
+    assert_true(zone_sh()->generation > generation);
+    assert_int_equal(find(a, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(a, &before.watch), 0);
+
+    put_text(b, KEY("x"), "b");
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    before = found;
+    put_text(a, KEY("x"), "a");
+    assert_int_equal(find(a, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+
+    /* neither links nor epochs of the store before are of any weight */
+
+    generation = zone_sh()->generation;
+    ngx_http_evolu_auth_cache_epoch(a, KEY("1"));
+    beat(0, 1);
+    assert_int_equal(zone_sh()->generation, generation);
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    ngx_pid = pids[2];
+    ngx_http_evolu_auth_cache_uncover(b);
+    beat(0, 1);
+    beat(1, 1);
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(ngx_http_evolu_auth_cache_watched(b, &before.watch), 0);
+
+    /* not even for how long the other one is away, or its records serve */
+
+    pass(STALE - 1);
+    beat(0, 1);
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(found.usable, 1);
+    assert_int_equal(find(a, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    assert_int_equal(found.usable, 1);
+    pass(1);
+    beat(0, 1);
+    find(b, KEY("x"));
+    assert_int_equal(found.usable, 0);
+    find(a, KEY("x"));
+    assert_int_equal(found.usable, 0);
+
+    /* and one of them that ends leaves what the others cover */
+
+    beat(3, 1);
+    put_text(b, KEY("x"), "b");
+    ngx_pid = pids[0];
+    ngx_http_evolu_auth_cache_leave(a);
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+
+    /* back to the first store, while a worker of its first time is there */
+
+    a->slot = NGX_CONF_UNSET_UINT;
+    zone.data = a;
+    assert_int_equal(ngx_http_evolu_auth_cache_init_zone(&zone, b), NGX_OK);
+    start_worker(0);
+    beat(0, 1);
+    put_text(a, KEY("y"), "a");
+    assert_int_equal(find(b, KEY("x")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    beat(3, 1);
+    assert_int_equal(find(a, KEY("y")), NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
+    assert_int_equal(find(&workers[1], KEY("y")),
+                     NGX_HTTP_EVOLU_AUTH_CACHE_FRESH);
 }
 
 
@@ -2391,6 +2496,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_fingerprints, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_another_store, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tags, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_chance, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_chance_watched, setup,
