@@ -646,9 +646,11 @@ ngx_http_evolu_auth_redis_text(ngx_http_evolu_auth_redis_t *redis,
     redisReply *reply, char *buf)
 {
     char            *p;
-    size_t           len;
+    u_char           ch;
+    size_t           i, len;
     evolu_bytes_t    text;
     evolu_secret_t  *password;
+    char             begin[NGX_HTTP_EVOLU_AUTH_ECHO_MAX];
 
     ngx_http_evolu_auth_resp_text(reply, buf);
 
@@ -662,13 +664,22 @@ ngx_http_evolu_auth_redis_text(ngx_http_evolu_auth_redis_t *redis,
     text = evolu_secret_text(password);
     len = ngx_min(text.len, NGX_HTTP_EVOLU_AUTH_ECHO_MAX);
 
+    /* as _resp_text() shows it */
+
+    for (i = 0; i < len; i++) {
+        ch = text.data[i];
+        begin[i] = (ch < 0x20 || ch >= 0x7f) ? '?' : (char) ch;
+    }
+
     for (p = buf; *p != '\0'; p++) {
 
-        if (ngx_strncmp(p, text.data, len) == 0) {
+        if (ngx_strncmp(p, begin, len) == 0) {
             *p = '\0';
             break;
         }
     }
+
+    ngx_explicit_memzero(begin, sizeof(begin));
 
     return buf;
 }

@@ -239,6 +239,34 @@ for my $name (sort keys %refuses) {
 }
 
 
+# A password of any bytes: what is logged of it is not what it is
+
+sub echoes {
+    my $secret = "h\xc3\xbcsh-hush-0123456789";
+    my $server = server(sub {
+        my ($link, @words) = @_;
+
+        return failure("NOAUTH with args beginning with: '$words[4]'")
+            if $words[0] eq 'HELLO';
+        return;
+    });
+
+    EvoluNginx::write_file('bytes', $secret);
+
+    my $nginx = EvoluNginx->start(redis => $server, live => 0,
+                                  link => "password_file=$dir/bytes");
+
+    within(3, 'echoed bytes: logged', sub {
+        $nginx->logged(qr/refused: NOAUTH with args beginning with: '$/)
+    });
+    unlike($nginx->log, qr/hush/, 'echoed bytes: and no more');
+    $nginx->stop;
+    $server->stop;
+
+    return;
+}
+
+
 # Each new reason of an outage is logged: the one that explains it may be the
 # second
 
@@ -295,6 +323,7 @@ sub backs_off {
     return;
 }
 
+echoes();
 explains();
 backs_off();
 
