@@ -368,8 +368,18 @@ ngx_http_evolu_auth_redis_param(ngx_conf_t *cf,
     }
 
     if (p->name.len == 0) {
+
+        /* without its value: it may be "password=..." */
+
+        for (len = 0; len < param->len; len++) {
+            if (param->data[len] == '=') {
+                break;
+            }
+        }
+
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "evolu_auth: invalid parameter \"%V\"", param);
+                           "evolu_auth: invalid parameter \"%*s\"", len,
+                           param->data);
         return NGX_CONF_ERROR;
     }
 

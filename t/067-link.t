@@ -323,6 +323,14 @@ sub backs_off {
     return;
 }
 
+# A password in the wrong place: "nginx -t" does not say it again
+
+my $said = EvoluNginx->tested(redis => 'redis://127.0.0.1:1',
+                              link => "password=$password");
+
+like($said, qr/\[emerg\].*invalid parameter "password"/, 'password=: refused');
+unlike($said, qr/hush/, 'password=: and not repeated');
+
 echoes();
 explains();
 backs_off();
