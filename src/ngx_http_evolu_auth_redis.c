@@ -255,7 +255,15 @@ ngx_http_evolu_auth_redis_read_handler(ngx_event_t *rev)
     if (c->close && !c->error) {
         c->close = 0;
         ngx_http_evolu_auth_redis_farewell(redis);
-        return;
+
+        /*
+         * While TLS began, that was told to the handler of the handshake, and
+         * this is the first event after it: there is something to read.
+         */
+
+        if (!redis->connected || !rev->ready) {
+            return;
+        }
     }
 
     if (c->close) {

@@ -94,6 +94,35 @@ sub server {
 }
 
 
+# A worker is told to end in the midst of a handshake: who waits for the link
+# gets his answer.
+
+{
+    my ($redis, $url) = server('server');
+
+    $redis->kill('STOP');
+
+    my $nginx = EvoluNginx->start(redis => $url, live => 0,
+                                  link => "$ca connect_timeout=9s timeout=9s");
+    my $client = $nginx->connect;
+
+    $client->send($LIVE);
+    is($nginx->ask($GLOBAL), '200 FILE ok', 'a handshake: begun');
+    $nginx->signal('QUIT');
+    within(5, 'a handshake: the worker ends', sub {
+        $nginx->logged(qr/gracefully shutting down/)
+    });
+
+    my $begin = time;
+
+    $redis->kill('CONT');
+    is($client->read->{text}, '200 MISS ok', 'a handshake: who waits');
+    cmp_ok(time - $begin, '<', 4 * patience(), 'a handshake: soon');
+    $nginx->stop;
+    $redis->end;
+}
+
+
 # Who is not the server that was meant is told nothing: no HELLO, no password.
 
 for my $case (
