@@ -114,6 +114,10 @@ ngx_http_evolu_auth_judge(ngx_http_request_t *r,
     if (ctx->result == NGX_HTTP_EVOLU_AUTH_RESULT_WAITING) {
         j.next = ctx->next;
 
+        /* a key may have ended while its record was waited for */
+
+        ctx->facts.now = ngx_time();
+
     } else if (ngx_http_evolu_auth_judge_throttle(&j) != NGX_OK) {
         j.next = EVOLU_NEXT_DONE;
         rc = NGX_ERROR;

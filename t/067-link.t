@@ -331,6 +331,33 @@ my $said = EvoluNginx->tested(redis => 'redis://127.0.0.1:1',
 like($said, qr/\[emerg\].*invalid parameter "password"/, 'password=: refused');
 unlike($said, qr/hush/, 'password=: and not repeated');
 
+# A key that ends while its record is waited for has ended
+
+sub ends {
+    my $server = server(sub {
+        my ($link, @words) = @_;
+
+        return if $words[0] ne 'HGETALL';
+
+        # within this second it is good; what is asked meanwhile waits
+
+        my $end = int(time) + 1;
+
+        Time::HiRes::sleep($end + 0.2 - time);
+
+        return hash(record_of($LIVE, "exp=$end"));
+    });
+    my $nginx = EvoluNginx->start(redis => $server, link => 'timeout=9s');
+
+    is($nginx->ask($LIVE), '401 MISS expired', 'a key that ends');
+    $nginx->stop;
+    $server->stop;
+
+    return;
+}
+
+
+ends();
 echoes();
 explains();
 backs_off();
