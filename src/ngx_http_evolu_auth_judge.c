@@ -68,6 +68,8 @@ static ngx_int_t ngx_http_evolu_auth_judge_token_locator(
 static u_char *ngx_http_evolu_auth_judge_tag(ngx_http_evolu_auth_judge_t *j);
 static ngx_int_t ngx_http_evolu_auth_judge_done(
     ngx_http_evolu_auth_judge_t *j);
+static ngx_int_t ngx_http_evolu_auth_judge_identity(
+    ngx_http_evolu_auth_judge_t *j);
 static ngx_int_t ngx_http_evolu_auth_judge_encode(ngx_pool_t *pool,
     evolu_bytes_t name, ngx_str_t *out);
 static void ngx_http_evolu_auth_judge_release(void *data);
@@ -831,12 +833,9 @@ ngx_http_evolu_auth_judge_tag(ngx_http_evolu_auth_judge_t *j)
 static ngx_int_t
 ngx_http_evolu_auth_judge_done(ngx_http_evolu_auth_judge_t *j)
 {
-    ngx_int_t                   rc;
-    evolu_facts_t              *facts;
     ngx_http_evolu_auth_ctx_t  *ctx;
 
     ctx = j->ctx;
-    facts = &ctx->facts;
 
     ngx_http_evolu_auth_store_release(&ctx->waiter);
     ngx_http_evolu_auth_judge_charge(j);
@@ -844,8 +843,17 @@ ngx_http_evolu_auth_judge_done(ngx_http_evolu_auth_judge_t *j)
     switch (ctx->verdict.reason) {
 
     case EVOLU_REASON_OK:
+
+        /* not allowed before all of the identity is there */
+
+        ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_NONE;
+
+        if (ngx_http_evolu_auth_judge_identity(j) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_ALLOWED;
-        break;
+        return NGX_OK;
 
     case EVOLU_REASON_UNAVAILABLE:
         ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_UNAVAILABLE;
@@ -855,6 +863,18 @@ ngx_http_evolu_auth_judge_done(ngx_http_evolu_auth_judge_t *j)
         ctx->result = NGX_HTTP_EVOLU_AUTH_RESULT_DENIED;
         return NGX_OK;
     }
+}
+
+
+static ngx_int_t
+ngx_http_evolu_auth_judge_identity(ngx_http_evolu_auth_judge_t *j)
+{
+    ngx_int_t                   rc;
+    evolu_facts_t              *facts;
+    ngx_http_evolu_auth_ctx_t  *ctx;
+
+    ctx = j->ctx;
+    facts = &ctx->facts;
 
     ctx->key_id.data = ctx->verdict.key_id;
     ctx->key_id.len = ctx->verdict.key_id_len;
