@@ -243,6 +243,31 @@ ngx_http_evolu_auth_credential_copy_target(ngx_http_request_t *r,
 }
 
 
+void
+ngx_http_evolu_auth_credential_blot(ngx_http_request_t *r)
+{
+    u_char                           *p, *end;
+    ngx_http_evolu_auth_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
+
+    if (!mcf->query || r->args.len == 0) {
+        return;
+    }
+
+    ngx_memset(r->args.data, '*', r->args.len);
+
+    end = r->request_line.data + r->request_line.len;
+    p = ngx_strlchr(r->request_line.data, end, '?');
+
+    if (p != NULL) {
+        for (p++; p < end && *p != ' '; p++) {
+            *p = '*';
+        }
+    }
+}
+
+
 static void
 ngx_http_evolu_auth_credential_mask(ngx_str_t *where, ngx_str_t *within,
     evolu_bytes_t value)

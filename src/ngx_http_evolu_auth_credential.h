@@ -29,6 +29,12 @@ ngx_uint_t ngx_http_evolu_auth_credential_is(
 ngx_int_t ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx);
 
+/*
+ * Overwrites the whole query, in the request line, too: of a request that is
+ * given up before the credentials in it were found.
+ */
+void ngx_http_evolu_auth_credential_blot(ngx_http_request_t *r);
+
 /* Cuts the location's query credentials from that copy. */
 ngx_int_t ngx_http_evolu_auth_credential_cut_args(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx, ngx_http_evolu_auth_loc_conf_t *lcf);

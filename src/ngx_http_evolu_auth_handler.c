@@ -50,6 +50,7 @@ ngx_http_evolu_auth_post_read_handler(ngx_http_request_t *r)
     if (ctx == NULL
         || ngx_http_evolu_auth_headers_take(r, ctx) != NGX_OK)
     {
+        ngx_http_evolu_auth_credential_blot(r);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
