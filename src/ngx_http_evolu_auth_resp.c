@@ -238,6 +238,7 @@ ngx_http_evolu_auth_resp_array(const redisReadTask *task, size_t elements)
     if (depth >= NGX_HTTP_EVOLU_AUTH_DEPTH_MAX
         || resp->elements > 2 * NGX_HTTP_EVOLU_AUTH_ELEMENTS_MAX)
     {
+        resp->over = 1;
         return NULL;
     }
 
@@ -245,7 +246,10 @@ ngx_http_evolu_auth_resp_array(const redisReadTask *task, size_t elements)
 }
 
 
-/* which kind of input it was: its first byte is kept in the root task */
+/*
+ * Which kind of input it was: its first byte is kept in the root task.  Want
+ * of memory is no fault of the reply, but for hiredis a limit of ours is that.
+ */
 
 static ngx_int_t
 ngx_http_evolu_auth_resp_broken(ngx_http_evolu_auth_resp_t *resp)
@@ -254,7 +258,10 @@ ngx_http_evolu_auth_resp_broken(ngx_http_evolu_auth_resp_t *resp)
 
     type = resp->reader->task[0]->type;
 
-    if (type < 0 || type == REDIS_REPLY_PUSH) {
+    if (type < 0
+        || type == REDIS_REPLY_PUSH
+        || (resp->reader->err == REDIS_ERR_OOM && !resp->over))
+    {
         return NGX_ERROR;
     }
 

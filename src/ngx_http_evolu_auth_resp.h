@@ -30,6 +30,7 @@ typedef struct {
     size_t                       unread;    /* bytes that are no whole reply
                                                yet */
     size_t                       elements;  /* of the reply being read */
+    unsigned                     over:1;    /* they broke a limit */
 
     u_char                      *out;       /* commands to be sent */
     size_t                       sent;
