@@ -81,10 +81,12 @@ FUZZ_CFLAGS := -std=gnu11 -O1 -g $(WARNINGS) -fno-omit-frame-pointer \
 
 FUZZ_SECONDS ?= 5
 MINUTES ?= 10
+N ?= 3000
 
 
 .PHONY: help setup setup-test build demo test unit unit-plain fuzz-short \
     fuzz cli cli-sanitize suite suite-master vectors model lint sanitize \
+    fault fault-core fault-selftest fault-nginx revocation soak \
     valgrind static fresh matrix deb deb-test image image-test clean \
     distclean FORCE
 
@@ -108,6 +110,12 @@ help:
 	@echo "make sanitize      the suite under ASan and UBSan"
 	@echo "make valgrind      the suite under valgrind"
 	@echo "make static        nginx with the module linked in, and the suite"
+	@echo "make fault         the fault table, docs/faults.md; F='redis-killed'"
+	@echo "                   for some of its rows; fault-core for the most"
+	@echo "                   telling ones, fault-selftest seeds bugs in it"
+	@echo "make revocation    how soon a revocation is seen, N=$(N) of them"
+	@echo "make soak          churn and faults, MINUTES=$(MINUTES); nothing may"
+	@echo "                   grow"
 	@echo "make fuzz          long fuzz run, MINUTES=$(MINUTES) a target"
 	@echo
 	@echo "make matrix        the suite against each nginx, in fresh roots;"
@@ -249,6 +257,40 @@ model: | setup-test
 	@scripts/model.sh $(MODEL)
 
 
+# The load generator of the fault suite
+
+LOAD := $(BUILD)/fault/load
+LOAD_OBJS := $(patsubst t/fault/%.c,$(BUILD)/fault/%.o,$(wildcard t/fault/load*.c))
+
+$(BUILD)/fault/%.o: t/fault/%.c t/fault/load.h Makefile | setup-test \
+    $(BUILD)/hiredis/libs
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(OUR_CFLAGS) -D_GNU_SOURCE @$(BUILD)/hiredis/cflags -c -o $@ $<
+
+$(LOAD): $(LOAD_OBJS)
+	$(SAY) LINK $(@F)
+	$(Q)$(CC) $(OUR_LDFLAGS) -o $@ $^ @$(BUILD)/hiredis/libs -lsodium
+
+fault-nginx: | setup-test
+	+@scripts/build-nginx.sh fault
+
+fault: build fault-nginx $(LOAD)
+	@scripts/fault.sh $(or $(F),all)
+
+fault-core: build fault-nginx $(LOAD)
+	@scripts/fault.sh core
+
+fault-selftest: build $(LOAD)
+	@scripts/fault-selftest.sh $(F)
+
+revocation: build $(LOAD)
+	@scripts/revocation.sh $(N)
+
+soak: build $(LOAD)
+	@scripts/soak.sh $(MINUTES)
+
+
 # Suites
 
 suite: build | setup-test
@@ -301,7 +343,8 @@ STATIC := t/012-verdicts-campaign.t t/022-satisfy.t t/025-limit-req.t \
 # One after another, whatever -j says: they share two cores.  One that fails does
 # not keep the others from running.
 
-test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) | setup-test
+test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) $(LOAD) \
+    | setup-test
 	+@status=0; \
 	scripts/unit.sh $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) || status=1; \
 	scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_BINS) || status=1; \
@@ -309,6 +352,8 @@ test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) | setup-test
 	scripts/suite.sh plain || status=1; \
 	scripts/suite.sh cli || status=1; \
 	scripts/suite.sh master || status=1; \
+	{ scripts/build-nginx.sh fault && scripts/fault.sh core; } \
+	    || status=1; \
 	{ scripts/build-nginx.sh static && scripts/suite.sh static $(STATIC); } \
 	    || status=1; \
 	{ scripts/build-nginx.sh sanitize && scripts/suite.sh sanitize; } \

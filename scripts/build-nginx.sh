@@ -5,8 +5,11 @@
 # build-nginx.sh sanitize   build/sanitize/nginx under ASan, its pools broken
 #                           up into single allocations, and the module under
 #                           ASan and UBSan
+# build-nginx.sh fault      build/fault/nginx, as static, but what the module
+#                           takes memory with may be told to fail, or to kill
+#                           the worker inside the zone's lock: t/fault/hook.c
 #
-# Both from the distribution's source package of the nginx that is installed.
+# All from the distribution's source package of the nginx that is installed.
 # (UBSan stops nginx itself at start, on memcpy() of nothing from NULL.)
 
 set -euo pipefail
@@ -101,6 +104,43 @@ configured()
 }
 
 
+# hooked DIR: builds with calls of the module's objects by the names of
+# t/fault/hook.c, which is made a part of one of them
+
+hooked()
+{
+    local objs=$1 make=(make -s -C "$source" -f "$1/Makefile") main name args=()
+
+    main=$(sed -n 's,^\([^ ]*/ngx_http_evolu_auth_module\.o\):.*,\1,p' \
+           "$objs/Makefile")
+
+    while read -r name; do
+        args+=(--redefine-sym "$name=evolu_fault_$name")
+    done < <(sed -n 's/^evolu_fault_\([a-z_]*\)(.*/\1/p' "$top/t/fault/hook.c")
+
+    rm -f "$main"
+    "${make[@]}" "$main"
+
+    # shellcheck disable=SC2046  # flags, as nginx's makefile has them
+    (cd "$source" && gcc -c $(sed -n 's/^CFLAGS = //p' "$objs/Makefile") \
+         -I src/core -I src/event -I src/event/modules -I src/os/unix \
+         -I src/http -I src/http/modules -I src/http/v2 -I "$objs" \
+         "@$build/hiredis/cflags" -o "$objs/hook.o" "$top/t/fault/hook.c")
+
+    objcopy "${args[@]}" "$main"
+    ld -r -o "$main.new" "$main" "$objs/hook.o"
+    mv "$main.new" "$main"
+
+    "${make[@]}" binary
+
+    for name in "$objs"/addon/*/*evolu*.o; do
+        [ "$name" = "$main" ] || objcopy "${args[@]}" "$name"
+    done
+
+    "${make[@]}" binary
+}
+
+
 fetch
 
 dest=$build/$variant
@@ -142,8 +182,19 @@ case $variant in
         cp -u "$dest/module/$module" "$dest/$module"
         ;;
 
+    fault)
+        EVOLU_HIREDIS=$(bash "$top/scripts/hiredis.sh")
+        export EVOLU_HIREDIS
+
+        configured "$dest/objs" --prefix="$dest/root" "${flags[@]}" \
+            --with-cc-opt='-g -O1' --add-module="$top"
+
+        hooked "$dest/objs"
+        cp -u "$dest/objs/nginx" "$dest/nginx"
+        ;;
+
     *)
-        echo "build-nginx.sh: static or sanitize, not \"$variant\"" >&2
+        echo "build-nginx.sh: static, sanitize or fault, not \"$variant\"" >&2
         exit 2
         ;;
 esac

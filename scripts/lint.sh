@@ -22,7 +22,7 @@ core=(src/evolu_*.c)
 shell=(ngx_http_evolu_auth_module.c src/ngx_http_evolu_auth*.c)
 command=(src/cli/*.c)
 headers=(src/*.h src/cli/*.h)
-tests=(t/unit/*.[ch] t/fuzz/*.[ch])
+tests=(t/unit/*.[ch] t/fuzz/*.[ch] t/fault/*.[ch])
 ours=("${core[@]}" "${shell[@]}" "${command[@]}" "${headers[@]}")
 scripts=(scripts/*.sh contrib/*/*.sh docker/*.sh .ci/run)
 

@@ -46,7 +46,7 @@ case $mode in
     test)
         packages+=(chromium-headless-shell fail2ban)
         packages+=(libcmocka-dev clang libclang-rt-dev cppcheck shellcheck
-                   valgrind nghttp2-client wrk libtest-nginx-perl spin
+                   valgrind nghttp2-client wrk libtest-nginx-perl spin faketime
                    postgresql mariadb-server zsh mandoc)
         ;;
     pack)

@@ -202,6 +202,7 @@ sub spawn {
 #   main, http, server, guard   more lines of each; guard: in "location /"
 #   stores   lines in place of zone, redis, pepper and key file
 #   live     links to wait for; the workers' number unless told otherwise
+#   connections   of a worker, 1024
 #   allow    a pattern: lines at alert or worse that may be logged
 
 sub start {
@@ -219,6 +220,7 @@ sub make {
     my ($class, %is) = @_;
     my $self = bless { workers => 1, zone => '', link => '', size => '1m',
                        main => '', http => '', server => '', guard => '',
+                       connections => 1024,
                        level => 'info', %is }, $class;
 
     $self->{root} = join('/', $ENV{TEST_NGINX_SERVROOT} || $dir,
@@ -322,7 +324,7 @@ worker_processes $workers;
 pid $self->{root}/logs/nginx.pid;
 error_log $self->{error_log} $self->{level};
 $self->{main}
-events { worker_connections 1024; }
+events { worker_connections $self->{connections}; }
 $http
 END
 
@@ -809,16 +811,8 @@ sub start_by {
 
 sub again {
     my ($self) = @_;
-    my @conf = defined $self->{conf} ? $self->{conf} : ();
 
-    unlink($self->{path});
-
-    $self->{pid} = EvoluNginx::spawn("$self->{path}.log",
-        $ENV{EVOLU_REDIS_SERVER} || 'redis-server', @conf, '--port', '0',
-        '--unixsocket', $self->{path}, '--unixsocketperm', '777', '--save', '',
-        '--appendonly', 'no', '--dir', $EvoluNginx::dir, @{ $self->{options} });
-
-    return $self->reconnect;
+    return $self->begin->reconnect;
 }
 
 
@@ -831,6 +825,23 @@ sub reconnect {
         $self->{socket} = IO::Socket::UNIX->new(Peer => $self->{path})
             and eval { $self->do('PING') } || '' eq 'PONG';
     });
+
+    return $self;
+}
+
+
+# The same as again(), without waiting until it answers
+
+sub begin {
+    my ($self) = @_;
+    my @conf = defined $self->{conf} ? $self->{conf} : ();
+
+    unlink($self->{path});
+
+    $self->{pid} = EvoluNginx::spawn("$self->{path}.log",
+        $ENV{EVOLU_REDIS_SERVER} || 'redis-server', @conf, '--port', '0',
+        '--unixsocket', $self->{path}, '--unixsocketperm', '777', '--save', '',
+        '--appendonly', 'no', '--dir', $EvoluNginx::dir, @{ $self->{options} });
 
     return $self;
 }
