@@ -13,6 +13,8 @@
 static u_char *ngx_http_evolu_auth_spelling_comment(u_char *line,
     u_char *last);
 static ngx_int_t ngx_http_evolu_auth_spelling_check(ngx_conf_t *cf);
+static ngx_int_t ngx_http_evolu_auth_spelling_source(ngx_conf_t *cf,
+    ngx_http_evolu_auth_main_conf_t *mcf, ngx_str_t *name);
 
 
 ngx_int_t
@@ -177,7 +179,9 @@ ngx_http_evolu_auth_spelling_check(ngx_conf_t *cf)
         name.data += NGX_HTTP_EVOLU_AUTH_ARG_LEN;
         name.len -= NGX_HTTP_EVOLU_AUTH_ARG_LEN;
 
-        if (ngx_http_evolu_auth_spelling_find(mcf, &name) == NULL) {
+        if (ngx_http_evolu_auth_spelling_find(mcf, &name) == NULL
+            && ngx_http_evolu_auth_spelling_source(cf, mcf, &name) != NGX_OK)
+        {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "evolu_auth: this nginx does not tell how the "
                                "argument of \"$%V\" is spelled; list it in "
@@ -187,6 +191,32 @@ ngx_http_evolu_auth_spelling_check(ngx_conf_t *cf)
     }
 
     return NGX_OK;
+}
+
+
+/* A "query:NAME" source is the same argument. */
+
+static ngx_int_t
+ngx_http_evolu_auth_spelling_source(ngx_conf_t *cf,
+    ngx_http_evolu_auth_main_conf_t *mcf, ngx_str_t *name)
+{
+    ngx_uint_t                      i;
+    ngx_http_evolu_auth_source_t  **source;
+
+    source = mcf->sources.elts;
+
+    for (i = 0; i < mcf->sources.nelts; i++) {
+
+        if (source[i]->kind == NGX_HTTP_EVOLU_AUTH_SOURCE_QUERY
+            && source[i]->name.len == name->len
+            && ngx_strncasecmp(source[i]->name.data, name->data, name->len)
+               == 0)
+        {
+            return ngx_http_evolu_auth_spelling_add(cf, &source[i]->name);
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 
