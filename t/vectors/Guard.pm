@@ -11,11 +11,16 @@ package Guard;
 #   - everywhere else the edge is as strict as the API, or stricter, and where
 #     it is stricter the contract says why.
 #
-# Every request is made twice, and counts twice: of the preset as it is, and of
-# the preset with all of its switches on ("open").
+# Every request is made of each of these, and counts as often:
+#
+#     preset   the preset as it is
+#     open     with all that a switch can open
+#     closed   with all that a switch can close
+#     key      with a key of the upstream's own
 #
 # What a request names, whose its key is and what the contract refuses is told
-# here anew, from the contract alone: nothing is shared with the module.
+# here anew, from the contract alone: nothing is shared with the module.  There
+# are rules only, no list of vectors, so any file of this shape will do.
 
 use strict;
 use warnings;
@@ -25,14 +30,19 @@ use JSON::PP ();
 
 use Edge;
 
-my @EDGES = qw(preset open);
+my @EDGES = qw(preset open closed key);
+my $UPSTREAM_KEY = 'The-Key-That-Is-The-Upstreams-Own';
 my $UNAUTHORIZED = '{"status":401,"error":"Unauthorized",'
                    . '"response":{"message":"Unauthorized"}}';
 
 # Where the API has a door without a key, and the edge has a switch.
 
-my $DOOR = qr{\A/(?:(?:manager|assets)(?:/.*)?|store/.*
-                 |webhook/(?:meta|evolution)/?|chatwoot/webhook/[^/]+/?)?\z}xi;
+my $DOOR = qr{^/(?:(?:manager|assets)(?:/.*)?|store/.*
+                 |webhook/(?:meta|evolution)/?|chatwoot/webhook/[^/]+/?)?$}xis;
+
+# What no edge takes for a global key: Evolution API's samples
+
+my $PUBLISHED = qr/\A(?:429683C4C977415CAAFCCE10F7D57E11|BQYHJGJHJ)\z/;
 
 
 sub new {
@@ -55,18 +65,22 @@ sub run {
         next if $line !~ /\S/;
 
         my $item = eval { $json->decode($line) };
+        my $type = ref $item eq 'HASH' ? $item->{type} // '' : '';
 
-        if (!defined $item || ref $item ne 'HASH') {
-            push @{$self->{skipped}}, ["line $.", 'it is no JSON object'];
-
-        } elsif ($item->{type} eq 'fixture') {
+        if ($type eq 'fixture' && defined $item->{id}) {
             $self->{fixtures}{$item->{id}} = $item;
 
-        } elsif ($item->{type} eq 'vector') {
-            my $fixture = $item->{fixture};
+        } elsif ($type eq 'vector' && ref $item->{request} eq 'HASH'
+                 && ref $item->{observed} eq 'HASH')
+        {
+            my $fixture = $item->{fixture} // '';
 
             push @order, $fixture if !$vectors{$fixture};
             push @{$vectors{$fixture}}, $item;
+
+        } elsif ($type ne 'header' && $type ne 'route') {
+            push @{$self->{skipped}}, ["line $.", 'it is no fixture, and no '
+                                       . 'vector with request and answer'];
         }
     }
 
@@ -97,13 +111,14 @@ sub run_fixture {
     $self->{edge}->start_nginx($self->http(), @EDGES);
 
     for my $vector (@vectors) {
-        $self->run_vector($keys, $vector->{id}, $vector->{category}, $vector);
-
+        my $name = $vector->{id} // 'without an id';
+        my $category = $vector->{category} // '-';
         my $n = 0;
 
+        $self->run_vector($keys, $name, $category, $vector);
+
         for my $then (@{$vector->{then} // []}) {
-            $self->run_vector($keys, $vector->{id} . '/then' . ++$n,
-                              $vector->{category}, $then);
+            $self->run_vector($keys, "$name/then" . ++$n, $category, $then);
         }
     }
 
@@ -122,7 +137,7 @@ sub keys_of {
     my $instances = $fixture->{instances} // [];
 
     while (ref $instances eq 'HASH') {
-        my $other = $instances->{same_as};
+        my $other = $instances->{same_as} // '';
 
         die "fixtures refer to each other: $other\n" if $seen{$other}++;
 
@@ -130,7 +145,7 @@ sub keys_of {
     }
 
     my $env = $fixture->{env} // {};
-    my %keys = (fixture => $fixture, instances => {}, env => $env);
+    my %keys = (fixture => $fixture, instances => {});
 
     if (($env->{AUTHENTICATION_TYPE} // '') eq 'jwt') {
         $instances = [];
@@ -139,20 +154,25 @@ sub keys_of {
     for my $instance (@$instances) {
         my $token = $instance->{token};
 
-        next if !defined $token || !($instance->{db} // 1);
-        next if $token =~ /[^\x00-\xff]/;
+        next if !defined $token || !defined $instance->{name};
+        next if !($instance->{db} // 1) || $token =~ /[^\x00-\xff]/;
 
         my $name = Encode::encode('UTF-8', $instance->{name});
 
         $keys{instances}{$name} = Encode::encode('ISO-8859-1', $token);
     }
 
-    # what a note adds in brackets is no part of the key
+    # where the environment has none, a note in brackets follows the key
 
-    my $global = $fixture->{global_key} // '';
+    my $global = $env->{AUTHENTICATION_API_KEY} // '';
 
-    $keys{published} = $global =~ s/ \(.*\)\z//;
-    $keys{global} = Encode::encode('ISO-8859-1', $global);
+    if ($global eq '') {
+        $global = ($fixture->{global_key} // '') =~ s/ \(.*\)\z//sr;
+    }
+
+    $keys{published} = $global =~ $PUBLISHED;
+    $keys{global} = $global =~ /[^\x00-\xff]/ ? ''
+                    : Encode::encode('ISO-8859-1', $global);
 
     return \%keys;
 }
@@ -177,27 +197,23 @@ sub write_records {
         $edge->redis('SADD', 'evolu:token:' . $edge->hash_of($token), $name);
     }
 
-    if ($global ne '') {
-        $edge->write_file('keys', 'global g1 hash='
-                          . $edge->hash_of($global) . "\n", 0600);
-    }
+    $edge->write_file('keys', $global eq '' ? "# none\n"
+                      : 'global g1 hash=' . $edge->hash_of($global) . "\n",
+                      0600);
 
     # A key that Evolution API publishes must be refused; nobody has it then.
 
-    if ($global eq '' || $keys->{published}) {
-        if ($global ne '') {
-            my ($accepted) = $edge->check_nginx($self->http());
-            my $id = $keys->{fixture}{id};
+    if ($keys->{published}) {
+        my ($accepted) = $edge->check_nginx($self->http());
+        my $id = $keys->{fixture}{id};
 
-            $self->count("fixture-$id", "fixture $id", 'all',
-                         $accepted ? 'wrong' : 'stricter',
-                         $accepted ? 'nginx -t takes a published global key'
-                         : 'a published global key is refused by nginx -t '
-                           . '(contract 2)');
-            $keys->{global} = undef;
-        }
-
+        $self->count("fixture-$id", "fixture $id", 'all',
+                     $accepted ? 'wrong' : 'stricter',
+                     $accepted ? 'nginx -t takes a published global key'
+                     : 'a published global key is refused by nginx -t '
+                       . '(contract 2)');
         $edge->write_file('keys', "# none\n", 0600);
+        $keys->{global} = '';
     }
 
     return;
@@ -222,37 +238,23 @@ sub http {
     my $conf = "$self->{top}/conf";
     my $dir = $self->{edge}{dir};
 
-    return <<"END" . $self->{edge}->stores();
-    include $conf/http.conf;
+    my %switches = (
+        preset => '',
+        open => 'set $evolu_open_manager on; set $evolu_open_webhooks on; '
+                . 'set $evolu_open_store on; set $evolu_socket_by_token on; '
+                . 'evolu_auth_preflight on;',
+        closed => 'set $evolu_fetch_by_token off; set $evolu_s3_by_token off;',
+        key => "set \$evolu_upstream_key \"$UPSTREAM_KEY\";",
+    );
+    my $text = "    include $conf/http.conf;\n" . $self->{edge}->stores();
 
-    server {
-        listen unix:$dir/preset.sock;
-        include $conf/evolution-api.conf;
+    for my $name (@EDGES) {
+        $text .= "    server {\n        listen unix:$dir/$name.sock;\n"
+                 . "        $switches{$name}\n"
+                 . "        include $conf/evolution-api.conf;\n    }\n";
     }
 
-    server {
-        listen unix:$dir/open.sock;
-
-        set \$evolu_open_manager on;
-        set \$evolu_open_webhooks on;
-        set \$evolu_open_store on;
-        evolu_auth_preflight on;
-
-        location ~* ^/instance/fetchInstances/?\$ {
-            if (\$evolu_arg_instanceName != "") {
-                return 418;
-            }
-
-            evolu_auth_scope global instance;
-            evolu_auth_instance off;
-            evolu_auth_token_index on;
-            evolu_auth_reserved_args instanceName;
-            proxy_pass http://evolution_api;
-        }
-
-        include $conf/evolution-api.conf;
-    }
-END
+    return $text;
 }
 
 
@@ -261,7 +263,7 @@ END
 sub run_vector {
     my ($self, $keys, $id, $category, $vector) = @_;
 
-    my $request = $vector->{request};
+    my $request = $vector->{request} // {};
     my ($bytes, $why) = raw_request($request);
 
     if (!defined $bytes) {
@@ -303,10 +305,11 @@ sub raw_request {
 
     return (undef, "its request has a part that is not known here: $odd")
         if defined $odd;
+    return (undef, 'its request lacks a method or a target')
+        if !defined $request->{method} || !defined $request->{target};
 
-    my @headers = map { [map { text_of($_) } @$_] }
-                  grep { defined $_->[1] } @{$request->{headers} // []};
-    my %has = map { lc($_->[0]) => 1 } @{$request->{headers} // []};
+    my @headers = map { [map { text_of($_) } @$_] } headers_of($request);
+    my %has = map { lc($_->[0]) => 1 } @headers;
     my $body = defined $request->{body} ? text_of($request->{body}) : '';
 
     unshift @headers, ['Host', 'api.test'] if !$has{host};
@@ -332,11 +335,19 @@ sub raw_request {
 }
 
 
+sub headers_of {
+    my ($request) = @_;
+
+    return grep { ref $_ eq 'ARRAY' && defined $_->[0] && defined $_->[1] }
+           @{$request->{headers} // []};
+}
+
+
 sub text_of {
     my ($value) = @_;
 
     if (ref $value eq 'HASH' && defined $value->{repeat}) {
-        return $value->{repeat} x $value->{count};
+        return $value->{repeat} x ($value->{count} // 1);
     }
 
     if (ref $value eq 'ARRAY') {
@@ -366,37 +377,56 @@ sub facts_of {
     $origin = "/$origin" if $origin !~ m{\A/};
 
     my ($path, $query) = split /\?/, $origin, 2;
+    my @headers = headers_of($request);
     my @values = map { text_of($_->[1]) =~ s/\A[ \t]+|[ \t]+\z//gr }
-                 grep { lc($_->[0]) eq 'apikey' && defined $_->[1] }
-                 @{$request->{headers} // []};
+                 grep { lc($_->[0]) eq 'apikey' } @headers;
     my @args = map { arg_of($_) } split /&/, $query // '';
+    my $route = route_of(decode($path));
     my %facts = (
         keys => $keys, request => $request, observed => $observed,
-        origin => $origin, path => $path, args => \@args,
-        credentials => \@values, method => text_of($request->{method}),
-        body => body_of($request),
+        origin => $origin, path => $path, query => $query, args => \@args,
+        method => text_of($request->{method}), body => body_of($request),
         decision => $observed->{decision} // decision_of($observed),
+        has => { map { lc($_->[0]) => text_of($_->[1]) } @headers },
+        credentials => \@values, route => $route,
+        last => decode(($path =~ m{([^/]*)/?\z})[0]),
     );
 
-    # at the WebSocket the key may be in the query as well, where it is let in
+    # at the WebSocket the key may be in the query as well
 
-    if (!@values && route_of($path) eq 'socket') {
-        @values = map { $_->{value} } grep { $_->{name} eq 'apikey' } @args;
-        $facts{in_query} = 1;
+    if ($route eq 'socket') {
+        push @values, map { $_->{literal} }
+                      grep { $_->{name} eq 'apikey' } @args;
+        $facts{in_query} = grep { $_->{name} eq 'apikey' } @args;
     }
 
-    $facts{last} = decode(($path =~ m{([^/]*)/?\z})[0]);
-    $facts{route} = route_of($path);
-    $facts{key} = $values[0] // '';
-    $facts{global} = @values == 1 && defined $keys->{global}
-                     && $keys->{global} eq $facts{key};
+    my $key = $values[0] // '';
+    my $instances = $keys->{instances};
+
+    $facts{key} = $key;
+    $facts{usable} = @values == 1 && usable($key);
+    $facts{global} = $facts{usable} && $keys->{global} eq $key;
     $facts{owns} = { map { $_ => 1 }
-                     grep { usable($facts{key})
-                            && $keys->{instances}{$_} eq $facts{key} }
-                     keys %{$keys->{instances}} };
-    $facts{markers} = () = $origin =~ m{/instance/(?:create|fetchInstances)}gi;
+                     grep { $facts{usable} && $instances->{$_} eq $key }
+                     keys %$instances };
+    $facts{owns_loosely} = grep {
+        loosely($instances->{$_}) eq loosely($key)
+        && ($route ne 'named' || loosely($_) eq loosely($facts{last}))
+    } keys %$instances;
+    $facts{markers} = () = $origin =~ m{/instance/(?:create|fetchInstances)}g;
+    $facts{is_marker} = $origin =~ m{\A/instance/(?:create|fetchInstances)
+                                     /?(?:\?|\z)}x;
 
     return %facts;
+}
+
+
+# As a database does that knows no upper and lower case
+
+sub loosely {
+    my ($text) = @_;
+
+    return lc($text) =~ s/ +\z//r;
 }
 
 
@@ -407,7 +437,7 @@ sub body_of {
 
     my $body = defined $request->{body} ? text_of($request->{body}) : '';
     my ($chunked) = grep { lc($_->[0]) eq 'transfer-encoding' }
-                    @{$request->{headers} // []};
+                    headers_of($request);
 
     return $chunked ? Edge::unchunk($body) // $body : $body;
 }
@@ -418,19 +448,24 @@ sub body_of {
 sub decision_of {
     my ($observed) = @_;
 
-    return $observed->{status} == 401 ? 'deny'
-           : $observed->{status} < 300 ? 'allow' : 'no-guarded-route';
+    my $status = $observed->{status} // 0;
+
+    return $status == 401 ? 'deny'
+           : $status >= 200 && $status < 300 ? 'allow' : 'no-guarded-route';
 }
 
+
+# By the path as nginx takes it, decoded; "$" lets a last LF be, as there
 
 sub route_of {
     my ($path) = @_;
 
-    return 'create' if $path =~ m{\A/instance/create/?\z}i;
-    return 'verify' if $path =~ m{\A/verify-creds/?\z}i;
-    return 'fetch' if $path =~ m{\A/instance/fetchInstances/?\z}i;
-    return 'socket' if $path =~ m{\A/socket\.io/}i;
-    return 'metrics' if $path =~ m{\A/metrics(?:/|\z)}i;
+    return 'create' if $path =~ m{^/instance/create/?$}is;
+    return 'verify' if $path =~ m{^/verify-creds/?$}is;
+    return 'fetch' if $path =~ m{^/instance/fetchInstances/?$}is;
+    return 'socket' if $path =~ m{\A/socket\.io/};
+    return 'media' if $path =~ m{\A/s3/}i;
+    return 'metrics' if $path =~ m{^/metrics(?:/|$)}is;
     return 'door' if $path =~ $DOOR;
 
     return 'named';
@@ -449,18 +484,20 @@ sub decode {
 sub arg_of {
     my ($text) = @_;
 
-    my ($name, $value) = map { decode(tr/+/ /r) } split(/=/, $text, 2), '';
+    my ($name, $raw) = split(/=/, $text, 2);
+    my $value = decode(($raw // '') =~ tr/+/ /r);
 
-    $name //= '';
+    $name = decode(($name // '') =~ tr/+/ /r);
 
     my $root = $name =~ /\A\[([^\]]*)/ ? $1 : $name =~ s/\[.*//sr;
 
-    return { name => $name, value => $value, root => $root };
+    return { name => $name, value => $value, root => $root,
+             literal => decode($raw // '') };
 }
 
 
 # Refusals that the contract names: [statuses, reason].  Those in the first
-# list are for every key.
+# list are for every key, those in the second for all but the global one.
 
 sub refusals {
     my ($facts, $edge) = @_;
@@ -471,10 +508,8 @@ sub refusals {
     if (@{$facts->{credentials}} > 1) {
         push @all, [401, 'two credentials (contract 5, duplicate)'];
 
-    } elsif (@{$facts->{credentials}} == 1 && !usable($facts->{key})
-             && !$facts->{global})
-    {
-        push @all, ['401|403', 'no token by the grammar: under 8 bytes, over '
+    } elsif (@{$facts->{credentials}} == 1 && !$facts->{usable}) {
+        push @all, ['401|403', 'no key by the grammar: under 8 bytes, over '
                     . '4096, or it begins as a campaign key (contract 1)'];
     }
 
@@ -482,12 +517,12 @@ sub refusals {
         push @all, [400, 'an ambiguous target (contract 5, bad_path; 9)'];
     }
 
-    if ($facts->{markers} > ($route =~ /create|fetch/ ? 1 : 0)) {
+    if ($facts->{markers} > ($facts->{is_marker} ? 1 : 0)) {
         push @all, [400, '/instance/create or /instance/fetchInstances '
                     . 'elsewhere than as the path (issue 3, 1)'];
     }
 
-    if ($route eq 'named'
+    if ($route =~ /named|media/
         && ($facts->{last} eq '' || length($facts->{last}) > 255
             || $facts->{last} =~ /[\x00-\x1f\x7f]/))
     {
@@ -498,19 +533,27 @@ sub refusals {
         push @all, [404, '/metrics is not for clients (issue 3, 1)'];
     }
 
-    if ($route eq 'door' && $edge eq 'preset') {
-        push @all, [404, 'a door without a key, closed by default '
-                    . '(issue 3, 1)'];
+    if ($route eq 'socket' && $edge eq 'key') {
+        push @all, [404, 'no WebSocket with a key of the upstream\'s own '
+                    . '(issue 3, 2)'];
     }
 
-    if ($facts->{path} =~ m{\A/chatwoot/webhook/}i && @{$facts->{args}}) {
-        push @all, ['400|404', 'arguments could name another instance at '
+    if ($facts->{path} =~ m{\A/chatwoot/webhook/[^/]+/?\z}i
+        && ($facts->{query} // '') ne '')
+    {
+        push @all, ['400|401', 'arguments could name another instance at '
                     . 'the webhook of Chatwoot (evolution-api 1.8)'];
+    }
+
+    # what nginx takes for no HTTP
+
+    if (($facts->{has}{host} // '') =~ m{[^A-Za-z0-9.:_\[\]-]}) {
+        push @all, [400, 'nginx: a Host that is none'];
     }
 
     if (grep { $_->{root} =~ /\Ainstance(?:Name|Id)\z/ } @{$facts->{args}}) {
         push @token, ['401|403', 'a reserved argument (contract 5, '
-                      . 'reserved_arg)'] if $route !~ /fetch|door/;
+                      . 'reserved_arg)'] if $route =~ /named|media/;
     }
 
     return (\@all, \@token);
@@ -546,11 +589,11 @@ sub strictness {
                     . '(contract 2)'];
     }
 
-    if ($facts->{decision} eq 'public' && $route ne 'door') {
+    if ($facts->{decision} eq 'public') {
         push @why, ['401|403', 'closed by default (issue 3, 1)'];
     }
 
-    return @why if $facts->{global} && !$facts->{in_query};
+    return @why if $facts->{global};
 
     if ($none && $facts->{decision} eq 'allow') {
         push @why, [401, 'the key is read from the header apikey alone '
@@ -558,9 +601,18 @@ sub strictness {
     }
 
     if ($route eq 'socket') {
-        push @why, ['401|403', 'the WebSocket is for the global key in the '
-                    . 'header: the API asks its neighbours for none '
-                    . '(evolution-api 1.8)'];
+        push @why, ['401|403', 'the WebSocket is for the global key, and for '
+                    . 'tokens by a switch; the API asks its neighbours for '
+                    . 'none (issue 3, 1; evolution-api 1.8)'];
+
+    } elsif ($route eq 'media') {
+        push @why, [403, 'media are for the global key, by a switch or with a '
+                    . 'key of the upstream\'s own (issue 3, 2)']
+            if $edge =~ /closed|key/;
+
+    } elsif ($route eq 'fetch' && $edge eq 'closed') {
+        push @why, [403, 'lists are for the global key, by a switch '
+                    . '(issue 3, 1)'];
 
     } elsif ($route eq 'fetch' && @names) {
         push @why, ['400|401|403', 'a list by name is for the token of that '
@@ -568,12 +620,12 @@ sub strictness {
                     . '$evolu_arg_)']
             if !names_own($facts, @names);
 
-    } elsif ($route eq 'fetch' && !@names && $edge eq 'preset') {
-        push @why, [403, 'a list without a name needs the token index, which '
-                    . 'is a switch (issue 3, 1)'];
+    } elsif ($route eq 'fetch' && $edge eq 'key' && %{$facts->{owns}} > 1) {
+        push @why, [500, 'with a key of the upstream\'s own a list is of one '
+                    . 'instance, and this token has several (issue 3, 2)'];
     }
 
-    if (($facts->{keys}{fixture}{db} // '') =~ m{-ci-}) {
+    if ($facts->{owns_loosely} && !may_pass($facts, $edge)) {
         push @why, [401, 'names and tokens are compared as bytes '
                     . '(contract 1 and 4)'];
     }
@@ -602,32 +654,29 @@ sub may_pass {
 
     return 1 if $facts->{global};
 
-    if ($route eq 'named') {
+    if ($route eq 'named' || ($route eq 'media' && $edge =~ /preset|open/)) {
         return $facts->{owns}{$facts->{last}};
     }
 
-    if ($route eq 'fetch') {
-        my @names = grep { $_->{root} eq 'instanceName' && $_->{value} ne '' }
-                    @{$facts->{args}};
+    if ($route eq 'fetch' && $edge ne 'closed') {
+        my @names = grep { $_->{root} eq 'instanceName' } @{$facts->{args}};
 
-        return @names ? names_own($facts, @names) : %{$facts->{owns}} != 0;
+        return names_own($facts, @names) if @names;
+        return $edge eq 'key' ? %{$facts->{owns}} == 1
+                              : %{$facts->{owns}} != 0;
     }
 
-    if ($route eq 'door') {
-        return $edge eq 'open';
-    }
-
-    return 0;
+    return $edge eq 'open' && $route eq 'socket' ? %{$facts->{owns}} != 0
+           : $edge eq 'open' && $route eq 'door';
 }
 
 
 sub preflight {
     my ($facts, $edge) = @_;
 
-    my %has = map { lc($_->[0]) => 1 } @{$facts->{request}{headers} // []};
-
-    return $edge eq 'open' && $facts->{method} eq 'OPTIONS' && $has{origin}
-           && $has{'access-control-request-method'};
+    return $edge eq 'open' && $facts->{method} eq 'OPTIONS'
+           && exists $facts->{has}{origin}
+           && exists $facts->{has}{'access-control-request-method'};
 }
 
 
@@ -658,29 +707,41 @@ sub judge_passed {
     return ('wrong', 'it reached the upstream more than once')
         if @reached > 1;
 
-    # a preflight is nobody's: the contract's refusals of keys do not count
+    # a preflight is nobody's, and an open door is for everybody: the
+    # contract's refusals of keys do not count
 
-    if (preflight($facts, $edge)) {
-        my ($odd) = grep { $_->[0] eq '400' } @$named;
+    if (preflight($facts, $edge)
+        || ($facts->{route} eq 'door' && $edge eq 'open'))
+    {
+        my ($odd) = grep { $_->[0] =~ /40[04]/ } @$named;
+        my @identity = grep { lc($_->[0]) =~ /\Ax-evolu-/ }
+                       @{$reached[0]{headers}};
 
-        return $odd ? ('wrong', "let through: $odd->[1]") : ('agreed');
+        return ('wrong', "let through: $odd->[1]") if $odd;
+        return ('wrong', 'an identity went through a door') if @identity;
+        return ('agreed');
     }
 
     return ('wrong', "let through: $named->[0][1]") if @$named;
     return ('wrong', 'let through, and the key is not for what it names')
         if !may_pass($facts, $edge);
 
-    my $changed = changed($facts, $reached[0]);
+    my $changed = changed($facts, $edge, $reached[0]);
 
     return ('wrong', $changed) if $changed;
 
-    # a list is cut down to the token's own rows by the API itself
+    # a list is cut down to the token's own rows by the API itself, and the
+    # handshake is not: its switch says so
 
-    if ($decision =~ /\A(?:deny|.*-refuse)\z/ && $facts->{route} ne 'fetch') {
+    if ($decision =~ /\A(?:deny|.*-refuse)\z/
+        && $facts->{route} !~ /fetch|socket/)
+    {
         return ('wrong', 'let through, and the API denies it');
     }
 
-    if (defined $acts_on && !$facts->{global} && $facts->{route} eq 'named') {
+    if (defined $acts_on && !$facts->{global}
+        && $facts->{route} =~ /named|media/)
+    {
         my $name = ref $acts_on ? 'a list' : Encode::encode('UTF-8', $acts_on);
 
         return ('wrong', "let through, and it acts on \"$name\"")
@@ -694,30 +755,29 @@ sub judge_passed {
 # What reached the upstream is what the client sent, with an identity.
 
 sub changed {
-    my ($facts, $reached) = @_;
+    my ($facts, $edge, $reached) = @_;
+
+    my $target = target_upstream($facts, $edge);
 
     return 'its method changed' if $reached->{method} ne $facts->{method};
-    return "its target changed: $reached->{target}"
-        if $reached->{target} ne $facts->{origin};
+    return "its target is $reached->{target}" if $reached->{target} ne $target;
     return 'its body changed'
         if ($reached->{body} // '') ne $facts->{body}
            && length($facts->{body}) < 60_000;
 
-    if ($facts->{route} ne 'door' && !$facts->{in_query}) {
-        my @keys = Edge::header($reached, 'apikey');
+    my @keys = Edge::header($reached, 'apikey');
+    my $key = $edge eq 'key' ? $UPSTREAM_KEY : $facts->{key};
 
-        return 'its key changed' if @keys != 1 || $keys[0] ne $facts->{key};
+    return 'its key changed' if @keys != 1 || $keys[0] ne $key;
 
-        my @scope = Edge::header($reached, 'X-Evolu-Scope');
-        my $scope = $facts->{global} ? 'global' : 'instance';
+    my @scope = Edge::header($reached, 'X-Evolu-Scope');
+    my $scope = $facts->{global} ? 'global' : 'instance';
 
-        return "its scope is \"@scope\"" if "@scope" ne $scope;
-    }
+    return "its scope is \"@scope\"" if "@scope" ne $scope;
 
-    if ($facts->{route} eq 'named') {
+    if ($facts->{route} =~ /named|media/) {
         my @names = Edge::header($reached, 'X-Evolu-Instance');
-        my $name = $facts->{last}
-                   =~ s/([^A-Za-z0-9\-._~])/sprintf('%%%02X', ord($1))/ger;
+        my $name = encode($facts->{last});
 
         return "its instance is \"@names\"" if "@names" ne $name;
     }
@@ -726,62 +786,82 @@ sub changed {
 }
 
 
+# The target as it came; but a key is cut from it, and with a key of its own
+# the upstream is asked for exactly one instance
+
+sub target_upstream {
+    my ($facts, $edge) = @_;
+
+    if ($facts->{route} eq 'fetch' && $edge eq 'key' && !$facts->{global}) {
+        my ($named) = grep { $_->{name} eq 'instanceName' } @{$facts->{args}};
+        my ($owned) = keys %{$facts->{owns}};
+        my $name = encode(defined $named ? $named->{value} : $owned);
+
+        return "/instance/fetchInstances?instanceName=$name";
+    }
+
+    return $facts->{origin} if !$facts->{in_query};
+
+    my @kept = grep { arg_of($_)->{name} ne 'apikey' }
+               split /&/, $facts->{query}, -1;
+
+    return $facts->{path} . (@kept ? '?' . join('&', @kept) : '');
+}
+
+
+sub encode {
+    my ($name) = @_;
+
+    return $name =~ s/([^A-Za-z0-9\-._~])/sprintf('%%%02X', ord($1))/ger;
+}
+
+
 sub judge_refused {
     my ($facts, $edge, $named, $answer) = @_;
 
     my $status = $answer->{status};
+    my $good = may_pass($facts, $edge);
     my $lets = $facts->{decision} =~ /\A(?:allow|public|.*-(?:accept|allow))\z/;
 
-    return ('wrong', "answered $status, and it did not reach the upstream")
-        if $status < 400 || $status >= 500;
+    # a key is good or is not, but these have statuses of their own
+
+    my @why = (@$named, $good ? () : strictness($facts, $edge));
 
     my $odd = shape($answer);
 
     return ('wrong', $odd) if $odd;
 
-    # names must not be told apart: no 404 but for a door
-
-    if ($status == 404 && $facts->{route} !~ /door|metrics/) {
-        return ('wrong', 'answered 404, which tells names');
-    }
-
-    if (!$lets && $facts->{decision} ne 'no-guarded-route'
-        && !@$named && may_pass($facts, $edge) && $facts->{route} ne 'fetch')
-    {
-        return ('wrong', 'refused, and the key is good: the API answers this');
-    }
-
-    if (!$lets) {
-        return ('stricter', 'CORS is answered for a real preflight where the '
-                . 'switch is on (issue 3, 1)')
-            if $facts->{method} eq 'OPTIONS'
-               && $facts->{observed}{status} < 300;
-
-        return ('agreed');
-    }
-
-    # a good key is refused for what the request says alone; lists by a token
-    # are a switch
-
-    my @why = @$named;
-
-    if (!may_pass($facts, $edge) || $facts->{in_query}
-        || $facts->{route} eq 'fetch')
-    {
-        push @why, strictness($facts, $edge);
-    }
-
     for my $why (@why) {
-        return ('stricter', $why->[1]) if $status =~ /\A(?:$why->[0])\z/;
+        return ($lets ? 'stricter' : 'agreed', $why->[1])
+            if $status =~ /\A(?:$why->[0])\z/;
     }
 
-    # an instance that came to be by the request before this one
+    return ('wrong', "answered $status, and it did not reach the upstream")
+        if $status < 400 || ($status >= 500 && $status !~ /\A50[15]\z/);
 
-    if (!defined $facts->{observed}{decision} && $status == 401) {
-        return ('stricter', 'no record of it before the next import');
+    # names must not be told apart
+
+    return ('wrong', 'answered 404, which tells names') if $status == 404;
+
+    if ($lets) {
+
+        # an instance that came to be by the request before this one
+
+        return ('stricter', 'no record of it before the next import')
+            if !defined $facts->{observed}{decision} && $status == 401;
+
+        return ('wrong', 'refused, and no part of the contract says so');
     }
 
-    return ('wrong', 'refused, and no part of the contract says so');
+    return ('wrong', 'refused, and the key is good: the API answers this')
+        if $good && !@$named && $facts->{decision} ne 'no-guarded-route';
+
+    return ('stricter', 'CORS is answered for a real preflight where the '
+            . 'switch is on (issue 3, 1)')
+        if $facts->{method} eq 'OPTIONS'
+           && ($facts->{observed}{status} // 0) =~ /\A2/;
+
+    return ('agreed');
 }
 
 
@@ -874,8 +954,8 @@ sub describe {
 
     return $text if !defined $request;
 
-    my $headers = join('; ', map { "$_->[0]: " . (text_of($_->[1] // '')) }
-                             @{$request->{headers} // []});
+    my $headers = join('; ', map { "$_->[0]: " . text_of($_->[1]) }
+                             headers_of($request));
     my $acts = $observed->{acts_on};
 
     $acts = JSON::PP->new->allow_nonref->canonical->encode($acts)
