@@ -86,7 +86,8 @@ N ?= 3000
 
 .PHONY: help setup setup-test build demo test unit unit-plain fuzz-short \
     fuzz cli cli-sanitize suite suite-master vectors model lint sanitize \
-    fault fault-core fault-selftest fault-nginx revocation soak \
+    clients guides holes fault fault-core fault-selftest fault-nginx \
+    revocation soak \
     valgrind static fresh matrix deb deb-test image image-test clean \
     distclean FORCE
 
@@ -107,6 +108,10 @@ help:
 	@echo "                   and UBSan"
 	@echo "make vectors       recorded cases, FILES='a.jsonl b.tsv'; without,"
 	@echo "                   those in ../shared/vectors"
+	@echo "make clients       real clients, from npm, through the edge"
+	@echo "make guides        the guides of docs/, by copy and paste (as root)"
+	@echo "make holes         docs/holes.md, said again and compared; UPDATE=1"
+	@echo "                   writes it"
 	@echo "make sanitize      the suite under ASan and UBSan"
 	@echo "make valgrind      the suite under valgrind"
 	@echo "make static        nginx with the module linked in, and the suite"
@@ -324,6 +329,15 @@ cli-sanitize: build $(KEYS_SAN) | setup-test
 vectors: build | setup-test
 	@scripts/vectors.sh $(FILES)
 
+clients: build | setup-test
+	@scripts/clients.sh
+
+guides: build | setup-test
+	@scripts/guides.sh
+
+holes: build | setup-test
+	@scripts/holes.sh $(if $(UPDATE),-u)
+
 sanitize: build | setup-test
 	+@scripts/build-nginx.sh sanitize
 	@scripts/suite.sh sanitize $(T)
@@ -354,6 +368,9 @@ test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) $(LOAD) \
 	scripts/suite.sh master || status=1; \
 	{ scripts/build-nginx.sh fault && scripts/fault.sh core; } \
 	    || status=1; \
+	scripts/clients.sh || status=1; \
+	scripts/holes.sh || status=1; \
+	scripts/guides.sh || status=1; \
 	{ scripts/build-nginx.sh static && scripts/suite.sh static $(STATIC); } \
 	    || status=1; \
 	{ scripts/build-nginx.sh sanitize && scripts/suite.sh sanitize; } \

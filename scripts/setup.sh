@@ -48,6 +48,12 @@ case $mode in
         packages+=(libcmocka-dev clang libclang-rt-dev cppcheck shellcheck
                    valgrind nghttp2-client wrk libtest-nginx-perl spin faketime
                    postgresql mariadb-server zsh mandoc)
+
+        # or node of another origin, with its npm
+
+        if ! { command -v node && command -v npm; } > /dev/null; then
+            packages+=(nodejs npm)
+        fi
         ;;
     pack)
         packages=(mmdebstrap mount iproute2 dpkg-dev git curl jq buildah podman
