@@ -392,15 +392,19 @@ sub facts_of {
         last => decode(($path =~ m{([^/]*)/?\z})[0]),
     );
 
-    # at the WebSocket the key may be in the query as well
+    # at the WebSocket the key may be in the query as well; the upstream would
+    # read "+" as a space there
 
-    if ($route eq 'socket') {
-        push @values, map { $_->{literal} }
-                      grep { $_->{name} eq 'apikey' } @args;
-        $facts{in_query} = grep { $_->{name} eq 'apikey' } @args;
-    }
+    my ($in_query) = $route eq 'socket'
+                     ? grep { $_->{name} eq 'apikey' } @args : ();
+
+    push @values, map { $_->{literal} } grep { $_->{name} eq 'apikey' } @args
+        if $in_query;
 
     my $key = $values[0] // '';
+
+    $facts{in_query} = defined $in_query;
+    $facts{sent} = $in_query ? $in_query->{value} : $key;
     my $instances = $keys->{instances};
 
     $facts{key} = $key;
@@ -496,67 +500,99 @@ sub arg_of {
 }
 
 
-# Refusals that the contract names: [statuses, reason].  Those in the first
-# list are for every key, those in the second for all but the global one.
+# Refusals that the contract names: [statuses, reason, for what].  Those for a
+# target are for every request; those for a key where one is asked for; those
+# for a token where it is not the global key.
 
 sub refusals {
     my ($facts, $edge) = @_;
 
+    return (target_refusals($facts, $edge), key_refusals($facts),
+            token_refusals($facts));
+}
+
+
+sub target_refusals {
+    my ($facts, $edge) = @_;
+
     my $route = $facts->{route};
-    my (@all, @token);
-
-    if (@{$facts->{credentials}} > 1) {
-        push @all, [401, 'two credentials (contract 5, duplicate)'];
-
-    } elsif (@{$facts->{credentials}} == 1 && !$facts->{usable}) {
-        push @all, ['401|403', 'no key by the grammar: under 8 bytes, over '
-                    . '4096, or it begins as a campaign key (contract 1)'];
-    }
+    my @why;
 
     if (ambiguous($facts)) {
-        push @all, [400, 'an ambiguous target (contract 5, bad_path; 9)'];
+        push @why, [400, 'an ambiguous target (contract 5, bad_path; 9)'];
     }
 
     if ($facts->{markers} > ($facts->{is_marker} ? 1 : 0)) {
-        push @all, [400, '/instance/create or /instance/fetchInstances '
+        push @why, [400, '/instance/create or /instance/fetchInstances '
                     . 'elsewhere than as the path (issue 3, 1)'];
     }
 
-    if ($route =~ /named|media/
-        && ($facts->{last} eq '' || length($facts->{last}) > 255
-            || $facts->{last} =~ /[\x00-\x1f\x7f]/))
-    {
-        push @all, ['400|401', 'no name of an instance (contract 4)'];
-    }
-
     if ($route eq 'metrics') {
-        push @all, [404, '/metrics is not for clients (issue 3, 1)'];
+        push @why, [404, '/metrics is not for clients (issue 3, 1)'];
     }
 
     if ($route eq 'socket' && $edge eq 'key') {
-        push @all, [404, 'no WebSocket with a key of the upstream\'s own '
+        push @why, [404, 'no WebSocket with a key of the upstream\'s own '
                     . '(issue 3, 2)'];
     }
 
     if ($facts->{path} =~ m{\A/chatwoot/webhook/[^/]+/?\z}i
         && ($facts->{query} // '') ne '')
     {
-        push @all, ['400|401', 'arguments could name another instance at '
+        push @why, ['400|401', 'arguments could name another instance at '
                     . 'the webhook of Chatwoot (evolution-api 1.8)'];
     }
 
     # what nginx takes for no HTTP
 
     if (($facts->{has}{host} // '') =~ m{[^A-Za-z0-9.:_\[\]-]}) {
-        push @all, [400, 'nginx: a Host that is none'];
+        push @why, [400, 'nginx: a Host that is none'];
     }
 
-    if (grep { $_->{root} =~ /\Ainstance(?:Name|Id)\z/ } @{$facts->{args}}) {
-        push @token, ['401|403', 'a reserved argument (contract 5, '
-                      . 'reserved_arg)'] if $route =~ /named|media/;
+    return map { [@$_, 'target'] } @why;
+}
+
+
+sub key_refusals {
+    my ($facts) = @_;
+
+    my @why;
+
+    if (grep { /\A(?:apikey|x-evolu-\S*)\z/i }
+        split /[ \t,]+/, $facts->{has}{connection} // '')
+    {
+        push @why, [400, 'Connection names a credential or an identity '
+                    . '(contract 5, connection_header)'];
     }
 
-    return (\@all, \@token);
+    if ($facts->{route} =~ /named|media/
+        && ($facts->{last} eq '' || length($facts->{last}) > 255
+            || $facts->{last} =~ /[\x00-\x1f\x7f]/))
+    {
+        push @why, ['400|401', 'no name of an instance (contract 4)'];
+    }
+
+    if (@{$facts->{credentials}} > 1) {
+        push @why, [401, 'two credentials (contract 5, duplicate)'];
+
+    } elsif (@{$facts->{credentials}} == 1 && !$facts->{usable}) {
+        push @why, ['401|403', 'no key by the grammar: under 8 bytes, over '
+                    . '4096, or it begins as a campaign key (contract 1)'];
+    }
+
+    return map { [@$_, 'key'] } @why;
+}
+
+
+sub token_refusals {
+    my ($facts) = @_;
+
+    return if $facts->{route} !~ /named|media/
+              || !grep { $_->{root} =~ /\Ainstance(?:Name|Id)\z/ }
+                       @{$facts->{args}};
+
+    return ['401|403', 'a reserved argument (contract 5, reserved_arg)',
+            'token'];
 }
 
 
@@ -685,8 +721,8 @@ sub preflight {
 sub judge {
     my ($facts, $edge, $answer, @reached) = @_;
 
-    my ($all, $token) = refusals($facts, $edge);
-    my @named = (@$all, $facts->{global} ? () : @$token);
+    my @named = grep { !$facts->{global} || $_->[2] ne 'token' }
+                refusals($facts, $edge);
 
     return ('wrong', 'no answer') if $answer->{status} == 0;
 
@@ -713,7 +749,7 @@ sub judge_passed {
     if (preflight($facts, $edge)
         || ($facts->{route} eq 'door' && $edge eq 'open'))
     {
-        my ($odd) = grep { $_->[0] =~ /40[04]/ } @$named;
+        my ($odd) = grep { $_->[2] eq 'target' } @$named;
         my @identity = grep { lc($_->[0]) =~ /\Ax-evolu-/ }
                        @{$reached[0]{headers}};
 
@@ -766,7 +802,7 @@ sub changed {
            && length($facts->{body}) < 60_000;
 
     my @keys = Edge::header($reached, 'apikey');
-    my $key = $edge eq 'key' ? $UPSTREAM_KEY : $facts->{key};
+    my $key = $edge eq 'key' ? $UPSTREAM_KEY : $facts->{sent};
 
     return 'its key changed' if @keys != 1 || $keys[0] ne $key;
 
