@@ -182,6 +182,27 @@ describe('axios', () => {
         assert.deepEqual(reached(), []);
     });
 
+    test('a flood of guesses is 429, good keys go on', async () => {
+        const state = (apikey, name = 'alpha') => get(
+            `${edge.limited}${STATE}/${name}`, { apikey });
+        let last;
+
+        assert.equal((await state(ALPHA)).status, 200);
+
+        for (let guess = 0; guess < 600 && last?.status !== 429; guess++) {
+            last = await state(`guess-number-${guess}`);
+            assert.ok(guess >= 60 || last.status === 401, `guess ${guess}`);
+        }
+
+        assert.equal(last.status, 429);
+        assert.equal(last.data.response.message[0], 'Too Many Requests');
+        assert.ok(Number(last.headers['retry-after']) >= 1);
+        assert.equal((await state(ALPHA)).status, 200);
+        assert.equal((await state(GLOBAL)).status, 200);
+        assert.equal((await get(`${edge.url}${STATE}/alpha`,
+            { apikey: 'an exempt one' })).status, 401);
+    });
+
     test('the manager\'s way in', async () => {
         const { data } = await axios.get(`${edge.open}/`);
 

@@ -11,6 +11,8 @@ package Cases;
 #     'ID' => ['suite', 't/NAME.t: what']  a suite has it; its file must exist
 #     'ID' => ['no', 'why']                cannot be done in this version
 #
+# Rows of attack cases with other ids are run by their text, see Rows.pm.
+#
 # Words: gives(ANSWER, REQUEST, HEADERS...) asks and checks.  ANSWER is
 # "STATUS|STATUS up", where it must reach the upstream once, or "STATUS no";
 # REQUEST is "[@SERVER] METHOD TARGET"; a header "+TEXT" is sent as it is, and
@@ -25,7 +27,7 @@ use Time::HiRes qw(sleep time);
 use Edge;
 use H2;
 
-our @EXPORT = qw(gives up_is up_lacks answer_is body_is same reads edge config
+our @EXPORT = qw(gives asks up_is up_lacks answer_is body_is same reads edge config
                  check until_is h2 sleep time
                  $A $A_TEST $B $TOK1 $TOK2 $SHARED $GKEY $M $E);
 
@@ -64,9 +66,10 @@ sub run {
     while (my $line = <$fh>) {
         next if $line !~ /\S/;
 
-        my ($id) = split /\t/, $line, 2;
+        my ($id, undef, @cells) = split /\t/, $line =~ s/[\r\n]+\z//r;
         my $start = time();
-        my ($what, $text) = $self->run_row($table->{$id});
+        my $check = $table->{$id} // $self->read_row(@cells);
+        my ($what, $text) = $self->run_row($check);
         my $seconds = time() - $start;
 
         $count{$what}++;
@@ -94,10 +97,21 @@ sub table {
 }
 
 
+# A row without a check of its own: what its text says, where that can be read.
+
+sub read_row {
+    my ($self, @cells) = @_;
+
+    return ['no', 'no check for this id'] if $self->{kind} ne 'Attack';
+
+    require Rows;
+
+    return Rows::check_of(@cells);
+}
+
+
 sub run_row {
     my ($self, $check) = @_;
-
-    return ('not run', 'no check for this id') if !defined $check;
 
     my ($code, $text) = ref $check eq 'ARRAY' ? @$check : ($check, '');
 
@@ -403,10 +417,8 @@ sub gives {
 
     my ($statuses, $up) = $want =~ /\A([\d|]+) (up|no)\z/
         or die "bad answer in the table: $want\n";
-    my ($bytes, $server) = bytes_of($request, @headers);
 
-    $answer = $run->{edge}->ask($server, $bytes);
-    @reached = $run->{edge}->seen();
+    asks($request, @headers);
 
     my $got = "$answer->{status} " . (@reached ? 'up' : 'no');
 
@@ -416,6 +428,20 @@ sub gives {
            || @reached != ($up eq 'up');
 
     return $answer;
+}
+
+
+# asks(REQUEST, HEADERS...): how often it reached the upstream, and the answer
+
+sub asks {
+    my ($request, @headers) = @_;
+
+    my ($bytes, $server) = bytes_of($request, @headers);
+
+    $answer = $run->{edge}->ask($server, $bytes);
+    @reached = $run->{edge}->seen();
+
+    return (scalar(@reached), $answer);
 }
 
 
