@@ -412,3 +412,25 @@ set $evolu_upstream_key "the-key-upstream";
 ["GET /x/inst-1 HTTP/1.1", "GET /x/inst-1 HTTP/1.1",
  "GET /instance/fetchInstances HTTP/1.1",
  "GET /instance/fetchInstances?instanceName=inst-1 HTTP/1.1"]
+
+
+
+=== TEST 22: report mode: a cache does not give one's answer to another
+--- preset: evolution-api report
+--- http_extra
+proxy_cache_path $TEST_NGINX_SERVER_ROOT/cache keys_zone=answers:1m;
+--- server_config
+proxy_cache answers;
+proxy_cache_valid 200 1m;
+--- request eval
+[("GET /x/inst-1") x 4]
+--- more_headers eval
+["apikey: known-upstream-only", "", "apikey: token-of-inst-1",
+ "apikey: token-of-inst-1\nX-Again: 1"]
+--- error_code eval
+[(200) x 4]
+--- upstream_has eval
+["apikey: known-upstream-only", "", "apikey: token-of-inst-1",
+ "X-Evolu-Key-Id: i1"]
+--- upstream_lacks eval
+["X-Evolu-Key-Id", "apikey X-Evolu-Key-Id", "", "X-Again"]
