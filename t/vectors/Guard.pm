@@ -507,7 +507,7 @@ sub arg_of {
 sub refusals {
     my ($facts, $edge) = @_;
 
-    return (target_refusals($facts, $edge), key_refusals($facts),
+    return (target_refusals($facts, $edge), key_refusals($facts, $edge),
             token_refusals($facts));
 }
 
@@ -554,7 +554,7 @@ sub target_refusals {
 
 
 sub key_refusals {
-    my ($facts) = @_;
+    my ($facts, $edge) = @_;
 
     my @why;
 
@@ -565,9 +565,8 @@ sub key_refusals {
                     . '(contract 5, connection_header)'];
     }
 
-    if ($facts->{route} =~ /named|media/
-        && ($facts->{last} eq '' || length($facts->{last}) > 255
-            || $facts->{last} =~ /[\x00-\x1f\x7f]/))
+    if (grep { $_ eq '' || length($_) > 255 || /[\x00-\x1f\x7f]/ }
+        addressed($facts, $edge))
     {
         push @why, ['400|401', 'no name of an instance (contract 4)'];
     }
@@ -581,6 +580,20 @@ sub key_refusals {
     }
 
     return map { [@$_, 'key'] } @why;
+}
+
+
+# The instance that a request addresses, if it does: that of the path, or that
+# by which instances are listed
+
+sub addressed {
+    my ($facts, $edge) = @_;
+
+    return $facts->{last} if $facts->{route} =~ /named|media/;
+    return if $facts->{route} ne 'fetch' || $edge eq 'closed';
+
+    return grep { $_ ne '' } map { $_->{value} }
+           grep { $_->{name} eq 'instanceName' } @{$facts->{args}};
 }
 
 
