@@ -260,7 +260,19 @@ ngx_http_evolu_auth_recall_keep(ngx_http_evolu_auth_recall_t *recall,
     e->campaign = facts->campaign.len;
     e->owner = owner->len;
 
-    p = ngx_cpymem(e->names, facts->instance.data, e->instance);
-    p = ngx_cpymem(p, facts->campaign.data, e->campaign);
-    ngx_memcpy(p, owner->data, e->owner);
+    /* a name that is not there is no address to copy from */
+
+    p = e->names;
+
+    if (e->instance) {
+        p = ngx_cpymem(p, facts->instance.data, e->instance);
+    }
+
+    if (e->campaign) {
+        p = ngx_cpymem(p, facts->campaign.data, e->campaign);
+    }
+
+    if (e->owner) {
+        ngx_memcpy(p, owner->data, e->owner);
+    }
 }
