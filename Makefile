@@ -32,6 +32,7 @@ CORE_OBJS := $(CORE_SRCS:src/%.c=$(BUILD)/obj/%.o)
 CLI_OBJS := $(CLI_SRCS:src/%.c=$(BUILD)/obj/%.o)
 UNIT_BINS := $(UNIT_SRCS:t/unit/%.c=$(BUILD)/unit/%)
 FUZZ_BINS := $(FUZZ_SRCS:t/fuzz/%.c=$(BUILD)/fuzz/%)
+BENCH_BINS := $(BUILD)/bench/load $(BUILD)/bench/records
 
 MODULE := $(BUILD)/ngx_http_evolu_auth_module.so
 COMMAND := $(BUILD)/evolu-keys
@@ -131,6 +132,8 @@ help:
 	@echo "make image-test    runs it"
 	@echo "make fresh         \"make demo\" in fresh roots of SUITES; FIRST=test"
 	@echo
+	@echo "make instructions  instructions of a request, W='warm cold' for some"
+	@echo "                   workloads; ANNOTATE=warm: by function"
 	@echo "make setup         the packages, for all of the above (as root)"
 	@echo "make clean         removes what was built, distclean all of build/"
 
@@ -294,6 +297,32 @@ revocation: build $(LOAD)
 
 soak: build $(LOAD)
 	@scripts/soak.sh $(MINUTES)
+
+
+# Instructions of a request
+
+.PHONY: bench-build instructions
+
+BENCH_CFLAGS := -D_GNU_SOURCE
+
+$(BUILD)/bench/%.o: bench/%.c Makefile | setup-build
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(OUR_CFLAGS) $(BENCH_CFLAGS) -c -o $@ $<
+
+$(BUILD)/bench/load: $(addprefix $(BUILD)/bench/,load.o bench_keys.o \
+    bench_latency.o bench_requests.o)
+	$(SAY) LINK $(@F)
+	$(Q)$(CC) $(OUR_LDFLAGS) -o $@ $^ -lm
+
+$(BUILD)/bench/records: $(addprefix $(BUILD)/bench/,records.o bench_keys.o)
+	$(SAY) LINK $(@F)
+	$(Q)$(CC) $(OUR_LDFLAGS) -o $@ $^ -lsodium
+
+bench-build: build $(BENCH_BINS)
+
+instructions: bench-build | setup-test
+	@bench/instructions.pl $(ANNOTATE:%=--annotate=%) $(W)
 
 
 # Suites

@@ -22,9 +22,9 @@ core=(src/evolu_*.c)
 shell=(ngx_http_evolu_auth_module.c src/ngx_http_evolu_auth*.c)
 command=(src/cli/*.c)
 headers=(src/*.h src/cli/*.h)
-tests=(t/unit/*.[ch] t/fuzz/*.[ch] t/fault/*.[ch])
+tests=(t/unit/*.[ch] t/fuzz/*.[ch] t/fault/*.[ch] bench/*.[ch])
 ours=("${core[@]}" "${shell[@]}" "${command[@]}" "${headers[@]}")
-scripts=(scripts/*.sh contrib/*/*.sh docker/*.sh .ci/run)
+scripts=(scripts/*.sh contrib/*/*.sh docker/*.sh bench/*.sh .ci/run)
 
 for test in debian/tests/*; do
     [ "$test" = debian/tests/control ] || scripts+=("$test")
@@ -283,7 +283,8 @@ check_words()
     local words='TO''DO|FIX''ME|X''XX|HA''CK'
 
     grep -nwE "$words" "${ours[@]}" "${tests[@]}" "${scripts[@]}" Makefile \
-        config conf/* t/*.t t/lib/* t/cli/* man/* 2> /dev/null \
+        config conf/* t/*.t t/lib/* t/cli/* man/* bench/* bench/*/* \
+        2> /dev/null \
         | sed 's/^\([^:]*:[0-9]*\):.*/\1: put off/' || true
 }
 
