@@ -98,7 +98,7 @@ help:
 	@echo "                   curl commands and their answers (STORE=file:"
 	@echo "                   the key file in place of Redis)"
 	@echo "make test          every test of a change: unit, short fuzz, suite,"
-	@echo "                   command, two workers, sanitized"
+	@echo "                   command, two workers, budget, sanitized"
 	@echo "make lint          the rules of the house"
 	@echo
 	@echo "make model         the protocol of revocation, checked by spin"
@@ -132,8 +132,10 @@ help:
 	@echo "make image-test    runs it"
 	@echo "make fresh         \"make demo\" in fresh roots of SUITES; FIRST=test"
 	@echo
-	@echo "make instructions  instructions of a request, W='warm cold' for some"
-	@echo "                   workloads; ANNOTATE=warm: by function"
+	@echo "make budget        instructions a request may cost; UPDATE=1 writes"
+	@echo "                   what it costs into bench/budgets"
+	@echo "make instructions  the same for all workloads, W='warm cold' for"
+	@echo "                   some; ANNOTATE=warm: by function"
 	@echo "make setup         the packages, for all of the above (as root)"
 	@echo "make clean         removes what was built, distclean all of build/"
 
@@ -301,7 +303,7 @@ soak: build $(LOAD)
 
 # Instructions of a request
 
-.PHONY: bench-build instructions
+.PHONY: bench-build instructions budget budget-selftest
 
 BENCH_CFLAGS := -D_GNU_SOURCE
 
@@ -323,6 +325,12 @@ bench-build: build $(BENCH_BINS)
 
 instructions: bench-build | setup-test
 	@bench/instructions.pl $(ANNOTATE:%=--annotate=%) $(W)
+
+budget: bench-build | setup-test
+	@bench/budget.sh $(if $(UPDATE),update)
+
+budget-selftest: bench-build | setup-test
+	@bench/budget-selftest.sh
 
 
 # Suites
@@ -387,7 +395,7 @@ STATIC := t/012-verdicts-campaign.t t/022-satisfy.t t/025-limit-req.t \
 # not keep the others from running.
 
 test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) $(LOAD) \
-    | setup-test
+    $(BENCH_BINS) | setup-test
 	+@status=0; \
 	scripts/unit.sh $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) || status=1; \
 	scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_BINS) || status=1; \
@@ -400,6 +408,8 @@ test: build $(UNIT_BINS) $(UNIT_BINS:%=%-sanitize) $(FUZZ_BINS) $(LOAD) \
 	scripts/clients.sh || status=1; \
 	scripts/holes.sh || status=1; \
 	scripts/guides.sh || status=1; \
+	bench/budget.sh || status=1; \
+	bench/budget-selftest.sh || status=1; \
 	{ scripts/build-nginx.sh static && scripts/suite.sh static $(STATIC); } \
 	    || status=1; \
 	{ scripts/build-nginx.sh sanitize && scripts/suite.sh sanitize; } \
