@@ -32,7 +32,8 @@ CORE_OBJS := $(CORE_SRCS:src/%.c=$(BUILD)/obj/%.o)
 CLI_OBJS := $(CLI_SRCS:src/%.c=$(BUILD)/obj/%.o)
 UNIT_BINS := $(UNIT_SRCS:t/unit/%.c=$(BUILD)/unit/%)
 FUZZ_BINS := $(FUZZ_SRCS:t/fuzz/%.c=$(BUILD)/fuzz/%)
-BENCH_BINS := $(BUILD)/bench/load $(BUILD)/bench/records
+BENCH_BINS := $(BUILD)/bench/load $(BUILD)/bench/records \
+    $(BUILD)/bench/contention
 
 MODULE := $(BUILD)/ngx_http_evolu_auth_module.so
 COMMAND := $(BUILD)/evolu-keys
@@ -132,6 +133,8 @@ help:
 	@echo "make image-test    runs it"
 	@echo "make fresh         \"make demo\" in fresh roots of SUITES; FIRST=test"
 	@echo
+	@echo "make bench         the module beside other guards, about an hour;"
+	@echo "                   QUICK=1: minutes; P='allow cold': some parts"
 	@echo "make budget        instructions a request may cost; UPDATE=1 writes"
 	@echo "                   what it costs into bench/budgets"
 	@echo "make instructions  the same for all workloads, W='warm cold' for"
@@ -303,7 +306,7 @@ soak: build $(LOAD)
 
 # Instructions of a request
 
-.PHONY: bench-build instructions budget budget-selftest
+.PHONY: bench bench-build instructions budget budget-selftest
 
 BENCH_CFLAGS := -D_GNU_SOURCE
 
@@ -321,7 +324,32 @@ $(BUILD)/bench/records: $(addprefix $(BUILD)/bench/,records.o bench_keys.o)
 	$(SAY) LINK $(@F)
 	$(Q)$(CC) $(OUR_LDFLAGS) -o $@ $^ -lsodium
 
+# the zone without nginx
+
+ZONE_SRCS := $(wildcard src/ngx_http_evolu_auth_cache*.c) \
+    src/ngx_http_evolu_auth_counters.c
+
+$(BUILD)/bench/contention.o: bench/contention.c Makefile | $(UNIT_NEEDS)
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(OUR_CFLAGS) $(UNIT_CFLAGS) -c -o $@ $<
+
+$(BUILD)/bench/zone/%.o: src/%.c Makefile | $(UNIT_NEEDS)
+	@mkdir -p $(@D)
+	$(SAY) CC $<
+	$(Q)$(CC) $(OUR_CFLAGS) $(UNIT_CFLAGS) -c -o $@ $<
+
+$(BUILD)/bench/contention: $(BUILD)/bench/contention.o \
+    $(BUILD)/bench/bench_keys.o $(ZONE_SRCS:src/%.c=$(BUILD)/bench/zone/%.o) \
+    $(CORE_OBJS) $(SOURCES)
+	$(SAY) LINK $(@F)
+	$(Q)$(CC) $(OUR_LDFLAGS) -o $@ $(filter %.o,$^) -lsodium
+
 bench-build: build $(BENCH_BINS)
+
+bench: bench-build
+	@scripts/setup.sh bench
+	@bench/bench.pl $(if $(QUICK),--quick) $(if $(REST),--rest $(REST)) $(P)
 
 instructions: bench-build | setup-test
 	@bench/instructions.pl $(ANNOTATE:%=--annotate=%) $(W)

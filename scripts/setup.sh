@@ -3,6 +3,7 @@
 #
 # setup.sh build     the packages that "make build" and "make demo" need
 # setup.sh test      these, and what the tests and lint need
+# setup.sh bench     these, and what the comparison with other guards needs
 # setup.sh pack      what fresh roots, packages and images are made with
 #
 # For Debian 12 and 13, with nothing installed.  Says nothing and asks apt
@@ -43,6 +44,9 @@ fi
 case $mode in
     build)
         ;;
+    bench)
+        packages+=(valgrind libjemalloc2 strace libnginx-mod-http-lua)
+        ;;
     test)
         packages+=(chromium-headless-shell fail2ban)
         packages+=(libjemalloc2)        # the heap of nginx under callgrind
@@ -61,7 +65,7 @@ case $mode in
                   runc redis-server redis-tools dnsmasq-base)
         ;;
     *)
-        echo "setup.sh: build, test or pack, not \"$mode\"" >&2
+        echo "setup.sh: build, test, bench or pack, not \"$mode\"" >&2
         exit 2
         ;;
 esac
