@@ -289,7 +289,8 @@ sub tables {
                . "(../../docs/performance.md).\n\n";
 
     $text .= "* $_->[1]: $_->[0]\n" for machine_text();
-    $text .= "\n![CPU of a request](cpu.svg)\n\n## Targets\n\n";
+    $text .= "\n![CPU of a request](cpu.svg)\n\n" . summary()
+             . "## Targets\n\n";
 
     $text .= table(['', 'at most', 'measured', ''],
                    map { target_line($_) } targets());
@@ -309,6 +310,27 @@ sub tables {
              . contention_table() . latency_table() . zone_table();
 
     return $text;
+}
+
+
+# For the README: what is added to nginx, by guard
+
+sub summary {
+    my @guards = qw(module map lua auth_request);
+
+    return "CPU added to a request, microseconds:\n\n"
+           . table(['', 'nginx', map { $LABEL{$_} } @guards], map {
+        my ($name, $title) = @$_;
+        my %row = map { ($_->{guard} => $_) } grep { compares($_) }
+                      rows(workload => $name);
+        my $module = $row{module};
+
+        $name !~ /^(?:token|million-one)$/ && $module
+            ? [$title, sprintf('%.1f', $module->{floor_us}),
+               map { $row{$_} ? sprintf('%+.2f', $row{$_}{added}) : '' }
+                   @guards]
+            : ();
+    } @WORKLOADS);
 }
 
 
