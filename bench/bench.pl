@@ -67,7 +67,8 @@ my ($quick, $rest) = (0, 0);
 GetOptions('quick' => \$quick, 'rest=f' => \$rest)
     or die "see the head of $0\n";
 
-my $fours = $quick ? 3 : 8;      # A B B A so often
+my $fours = $quick ? 3 : 12;     # A B B A so often
+my $heavy = $quick ? 2 : 5;      # where guards differ by more than the noise
 my $slice = $quick ? 0.3 : 0.5;  # seconds
 my $quiet = 0.03;                # of the machine's time, for others
 my $million = $quick ? 100_000 : 1_000_000;
@@ -187,7 +188,8 @@ sub slice {
 sub compare {
     my ($bench, $guard, %is) = @_;
     my $reads = $bench->redis_reads;
-    my $wanted = $is{fours} || $fours;
+    my $wanted = $is{fours}
+                 || ($guard =~ /^(?:lua|auth_request)$/ ? $heavy : $fours);
     my (@fours, $requests);
 
     while (@fours < $wanted
@@ -658,7 +660,7 @@ sub part_latency {
         row(part => 'latency', guard => $guard, workload => 'half',
             rate => rounded($rate, 0),
             %{ compare($bench, $guard, send => \@many, rate => $rate,
-                       seconds => 4 * $slice, fours => int($fours / 2)) });
+                       seconds => 4 * $slice, fours => $heavy) });
 
         row(part => 'latency', guard => $guard, workload => 'alone',
             %{ compare($bench, $guard, send => \@many, connections => 1) });
