@@ -245,7 +245,7 @@ expect losses 'ngx_http_evolu_auth_redis.c:[0-9]+: "of no use" has no kind'
 monitored()
 {
     fresh
-    cp -r "$top"/{README.md,docs,contrib} .
+    cp -r "$top"/{docs,contrib} .
     mkdir -p "$BUILD/cache"
     ln -sf "$(BUILD=$build bash "$top/scripts/promtool.sh")" "$BUILD/cache/"
 }
@@ -291,8 +291,8 @@ monitored; sed -i 's/"expr": "sum(/"expr": "sum((/' \
     contrib/grafana/evolu-auth.json
 expect monitoring 'evolu-auth.json: .*parse error'
 
-seed="a metric that the README does not tell of"
-monitored; sed -i '/^| .pending_lookups/d' README.md
+seed="a metric that docs/metrics.md does not tell of"
+monitored; sed -i '/^| .pending_lookups/d' docs/metrics.md
 expect monitoring 'does not tell of the metric pending_lookups'
 
 seed="a finding of cppcheck"

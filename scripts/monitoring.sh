@@ -96,9 +96,8 @@ used "$dashboard" | comm -13 - "$temp/metrics" \
     | sed "s,.*,$dashboard: does not show &,"
 
 while read -r metric; do
-    if ! sed -n '/^## Metrics/,/^## [^M]/p' README.md | grep -qE "\`${metric}[\`{]"
-    then
-        echo "README.md: does not tell of the metric $metric"
+    if ! grep -qE "\`${metric}[\`{]" docs/metrics.md; then
+        echo "docs/metrics.md: does not tell of the metric $metric"
     fi
 done < "$temp/metrics"
 

@@ -1,6 +1,6 @@
 # Copyright (C) Evolu Auth Authors
 #
-# evolu-keys as a user of Redis with the rights that the README names: every
+# evolu-keys as a user of Redis with the rights that its page names: every
 # command works with them, and each of them is needed.
 
 use strict;
@@ -12,7 +12,7 @@ use lib "$FindBin::Bin/../lib";
 use EvoluKeys;
 use Test::More;
 
-my ($acl) = read_file("$FindBin::Bin/../../README.md")
+my ($acl) = read_file("$FindBin::Bin/../../docs/evolu-keys.md")
             =~ /(ACL SETUSER keys on .*?)\n\n/s;
 my @rights = split ' ', $acl;
 my $password = write_file(keys_file('password'), "PASSWORD\n", 0600);
