@@ -190,6 +190,7 @@ static void
 ngx_http_evolu_auth_warn_subrequest(ngx_http_request_t *r,
     ngx_http_evolu_auth_loc_conf_t *lcf)
 {
+    ngx_http_core_loc_conf_t         *clcf;
     ngx_http_evolu_auth_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
@@ -200,10 +201,14 @@ ngx_http_evolu_auth_warn_subrequest(ngx_http_request_t *r,
 
     mcf->subrequest = 1;
 
+    /* its name, not the URI, in which a client may have lines of its own */
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
     ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
-                  "evolu_auth: subrequest \"%V\" reached a protected "
-                  "location; access is not checked for subrequests",
-                  &r->uri);
+                  "evolu_auth: subrequest reached a protected location, "
+                  "\"%V\"; access is not checked for subrequests",
+                  &clcf->name);
 }
 
 

@@ -103,28 +103,31 @@ static ngx_int_t
 ngx_http_evolu_auth_resp_append(ngx_http_evolu_auth_resp_t *resp,
     const char *data, size_t len)
 {
-    size_t   size;
+    size_t   unsent, size;
     u_char  *out;
 
     if (resp->size - resp->len < len) {
 
         /* not realloc(), which may leave a copy of a password behind */
 
-        size = ngx_max(resp->len + len, 2 * resp->size);
+        unsent = resp->len - resp->sent;
+        size = ngx_max(2 * (unsent + len), 1024);
 
-        out = ngx_alloc(ngx_max(size, 1024), ngx_cycle->log);
+        out = ngx_alloc(size, ngx_cycle->log);
         if (out == NULL) {
             return NGX_ERROR;
         }
 
         if (resp->out != NULL) {
-            ngx_memcpy(out, resp->out, resp->len);
+            ngx_memcpy(out, resp->out + resp->sent, unsent);
             ngx_explicit_memzero(resp->out, resp->len);
             ngx_free(resp->out);
         }
 
         resp->out = out;
-        resp->size = ngx_max(size, 1024);
+        resp->size = size;
+        resp->len = unsent;
+        resp->sent = 0;
     }
 
     ngx_memcpy(resp->out + resp->len, data, len);

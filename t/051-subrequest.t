@@ -42,7 +42,7 @@ GET /page.txt
 X-Evolu-Scope: global
 --- hits: 2
 --- grep_error_log eval
-qr/\[warn\].*evolu_auth.*subrequest/
+qr{\[warn\].*evolu_auth.*subrequest.*location, "/inc"}
 --- grep_error_log_out eval
 qr/\A[^\n]+\n\z/
 --- seen: ssi

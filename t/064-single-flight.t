@@ -260,4 +260,49 @@ sub joined {
 
 joined();
 
+
+# A Redis that reads nothing for a while: what it is to be asked waits, more
+# than a socket holds, and all of it arrives, in order
+
+sub backlog {
+    my $redis = EvoluNginx::Redis->start;
+
+    $redis->fill;
+
+    my $nginx = EvoluNginx->start(redis => $redis, connections => 2048,
+        link => 'timeout=20s connect_timeout=20s pending=8192');
+    my @crowd;
+    my $more = sub {
+        my ($hosts) = @_;
+        my $name = 'n' x 240;
+
+        for my $host (@$hosts) {
+            for (1 .. 100) {
+                my $client = $nginx->connect("127.0.0.$host");
+
+                $client->send($TOKEN, '/i/' . $name++);
+                push @crowd, $client;
+            }
+            $name = chr(ord('n') + $host) x 240;
+        }
+    };
+
+    like($nginx->ask($TOKEN, '/i/shop'), qr/^200 /, 'backlog: linked');
+    CORE::kill('STOP', $redis->{pid});
+    $more->([1 .. 6]);
+    like($nginx->ask($GLOBAL), qr/^200 /, 'backlog: all wait');
+    CORE::kill('CONT', $redis->{pid});
+    $more->([7, 8]);
+    is(answers(@crowd), '800 x 401 MISS unknown', 'backlog: all answered');
+    is($nginx->ask($TOKEN, '/i/shop'), '200 FRESH ok', 'backlog: and after');
+
+    $nginx->stop;
+    $redis->end;
+
+    return;
+}
+
+backlog();
+
+
 done_testing();
