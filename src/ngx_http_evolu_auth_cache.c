@@ -7,6 +7,9 @@
 #include "ngx_http_evolu_auth_cache_zone.h"
 
 
+static ngx_uint_t ngx_http_evolu_auth_cache_usable(
+    ngx_http_evolu_auth_cache_t *cache, ngx_http_evolu_auth_cache_node_t *node,
+    ngx_msec_t age, ngx_uint_t owns);
 static ngx_http_evolu_auth_cache_state_e ngx_http_evolu_auth_cache_judge(
     ngx_http_evolu_auth_cache_t *cache,
     ngx_http_evolu_auth_cache_node_t *node,
@@ -159,19 +162,45 @@ ngx_http_evolu_auth_cache_judge(ngx_http_evolu_auth_cache_t *cache,
         return NGX_HTTP_EVOLU_AUTH_CACHE_FRESH;
     }
 
-    if (!owns) {
-        /* when its store was good is not known, but it was when it was read */
-
-        found->usable = age < cache->stale;
-
-        return NGX_HTTP_EVOLU_AUTH_CACHE_STALE;
-    }
-
-    found->usable = ngx_http_evolu_auth_cache_elapsed(sh->last_good)
-                    < cache->stale
-                    && age < cache->fresh + cache->stale;
+    found->usable = ngx_http_evolu_auth_cache_usable(cache, node, age, owns);
 
     return NGX_HTTP_EVOLU_AUTH_CACHE_STALE;
+}
+
+
+/* Whether a stale record may serve, by what is known of it and of its store */
+
+static ngx_uint_t
+ngx_http_evolu_auth_cache_usable(ngx_http_evolu_auth_cache_t *cache,
+    ngx_http_evolu_auth_cache_node_t *node, ngx_msec_t age, ngx_uint_t owns)
+{
+    ngx_msec_t                       lost;
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    sh = cache->sh;
+
+    if (!owns) {
+        /* when its store was good is not known, but it was when it was read */
+        return age < cache->stale;
+    }
+
+    if ((node->flags & NGX_HTTP_EVOLU_AUTH_CACHE_TRACKED)
+        && node->generation == sh->vouched)
+    {
+        /* however old: had it changed before then, it would not be here */
+
+        lost = ngx_http_evolu_auth_cache_elapsed(sh->vouched_until);
+
+        if (lost < cache->stale) {
+            return 1;
+        }
+    }
+
+    /* there were links since, of which it knows nothing */
+
+    lost = ngx_http_evolu_auth_cache_elapsed(sh->last_good);
+
+    return lost < cache->stale && age < cache->fresh + cache->stale;
 }
 
 

@@ -130,7 +130,8 @@ void ngx_http_evolu_auth_cache_tag_key(ngx_http_evolu_auth_cache_t *cache,
  * Looks a locator up.  A value is copied to buf (EVOLU_IMAGE_MAX bytes,
  * aligned), its kind and size are set.  STALE means: neither trusted nor
  * forgotten; whether it may serve, see usable: 1 while `stale` allows it,
- * counted from when the store was last known good and never beyond read time +
+ * counted from when a link last vouched for it; or from when the store was last
+ * known good where it was lost in between, and then never beyond read time +
  * fresh + stale.  FRESH comes with a watch.  Never blocks but for the zone's
  * lock; copies at most the value.
  */

@@ -235,7 +235,7 @@ ngx_http_evolu_auth_cache_epoch(ngx_http_evolu_auth_cache_t *cache,
     }
 
     if (sh->epoch_known && sh->epoch != hash) {
-        sh->generation++;
+        sh->vouched = ++sh->generation;
         ngx_http_evolu_auth_count(&cache->tally,
                          invalidations[NGX_HTTP_EVOLU_AUTH_INVALIDATION_EPOCH]);
     }
@@ -304,7 +304,7 @@ ngx_http_evolu_auth_cache_expire(ngx_http_evolu_auth_cache_t *cache)
 
     sh = ngx_http_evolu_auth_cache_lock(cache);
 
-    sh->generation++;
+    sh->vouched = ++sh->generation;
 
     ngx_http_evolu_auth_cache_unlock(cache);
 }
@@ -439,4 +439,9 @@ ngx_http_evolu_auth_cache_survey(ngx_http_evolu_auth_cache_sh_t *sh)
 
     sh->covered_until = until;
     sh->covered = covered;
+
+    if (covered) {
+        sh->vouched = sh->generation;
+        sh->vouched_until = until - NGX_HTTP_EVOLU_AUTH_COVER;
+    }
 }

@@ -97,6 +97,11 @@ typedef struct {
     ngx_uint_t                         covered;
     ngx_msec_t                         covered_until;
     ngx_msec_t                         last_good;
+
+    /* what is tracked in this generation was so until then, at the least */
+    uint64_t                           vouched;
+    ngx_msec_t                         vouched_until;
+
     ngx_uint_t                         preloaded;
 
     /* the newest configuration that was linked, and the newest that was read */

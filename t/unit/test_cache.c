@@ -600,14 +600,90 @@ test_fresh(void **state)
     assert_memory_equal(out, "value", 5);
     assert_int_equal(usable, 1);
 
-    /* no further than fresh + stale after it was read */
+    /* as long as links vouch for it, however long nobody asks */
 
-    pass_covered(STALE - 1);
+    pass_covered(2 * STALE);
     assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
     assert_int_equal(usable, 1);
+}
 
+
+/* which old record serves in an outage */
+
+static void
+test_idle(void **state)
+{
+    cache_t  *c = &workers[0];
+
+    (void) state;
+
+    /* one that was watched until the outage, for stale after that */
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    put(c, KEY("b"), NGX_HTTP_EVOLU_AUTH_VALUE_NAMES, "value", 5, 0);
+    pass_covered(FRESH + STALE);
+    ngx_http_evolu_auth_cache_uncover(c);
+
+    (void) find(c, KEY("a"));
+    assert_int_equal(usable, 1);
+    (void) find(c, KEY("b"));
+    assert_int_equal(usable, 0);
+
+    pass(STALE - 1);
+    (void) find(c, KEY("a"));
+    assert_int_equal(usable, 1);
+    pass(1);
+    (void) find(c, KEY("a"));
+    assert_int_equal(usable, 0);
+
+    /* links that died without a word: from the last heartbeat on */
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    pass_covered(FRESH + STALE);
+    pass(STALE - 1);
+    (void) find(c, KEY("a"));
+    assert_int_equal(usable, 1);
+    pass(1);
+    (void) find(c, KEY("a"));
+    assert_int_equal(usable, 0);
+
+    /* not for the next outage, without having been read in between */
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    pass_covered(FRESH);
+    ngx_http_evolu_auth_cache_uncover(c);
+    beat(0, 1);
+    pass_covered(STALE - 1);
+    ngx_http_evolu_auth_cache_uncover(c);
+    (void) find(c, KEY("a"));
+    assert_int_equal(usable, 1);
+
+    beat(0, 1);
     pass_covered(1);
-    assert_int_equal(find(c, KEY("a")), NGX_HTTP_EVOLU_AUTH_CACHE_STALE);
+    ngx_http_evolu_auth_cache_uncover(c);
+    (void) find(c, KEY("a"));
+    assert_int_equal(usable, 0);
+
+    /* nor after it was said that it may have changed, and no heartbeat came */
+
+    beat(0, 1);
+    ngx_http_evolu_auth_cache_epoch(c, KEY("1"));
+    put_text(c, KEY("a"), "value");
+    pass_covered(FRESH + STALE);
+    ngx_http_evolu_auth_cache_expire(c);
+    ngx_http_evolu_auth_cache_uncover(c);
+    (void) find(c, KEY("a"));
+    assert_int_equal(usable, 0);
+
+    beat(0, 1);
+    put_text(c, KEY("a"), "value");
+    pass_covered(FRESH + STALE);
+    ngx_http_evolu_auth_cache_epoch(c, KEY("2"));
+    ngx_http_evolu_auth_cache_uncover(c);
+    (void) find(c, KEY("a"));
     assert_int_equal(usable, 0);
 }
 
@@ -2485,6 +2561,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test_setup_teardown(test_fresh, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stale, setup, teardown),
         cmocka_unit_test_setup_teardown(test_untracked, setup, teardown),
