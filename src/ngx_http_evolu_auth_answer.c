@@ -260,8 +260,8 @@ ngx_http_evolu_auth_answer_void(ngx_http_evolu_auth_store_t *store,
     q = ngx_http_evolu_auth_answer_escape(field, report->field);
 
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "evolu_auth: record \"%*s\" has %ud void entries: first "
-                  "\"%*s\": %s", (size_t) (p - locator), locator,
+                  "evolu_auth: record \"%*s\" has void entries, %ud of them: "
+                  "first \"%*s\": %s", (size_t) (p - locator), locator,
                   report->void_entries, (size_t) (q - field), field, why);
 }
 

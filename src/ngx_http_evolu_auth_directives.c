@@ -15,7 +15,7 @@ static char *ngx_http_evolu_auth_zone_param(ngx_conf_t *cf,
 static char *ngx_http_evolu_auth_zone_name(ngx_conf_t *cf, ngx_str_t *param,
     ngx_str_t *name, ssize_t *size);
 static char *ngx_http_evolu_auth_param_error(ngx_conf_t *cf,
-    ngx_str_t *param);
+    ngx_str_t *param, const char *hint);
 static char *ngx_http_evolu_auth_source(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_evolu_auth_source_t *source);
 static ngx_uint_t ngx_http_evolu_auth_is_refused(ngx_str_t *name);
@@ -29,6 +29,17 @@ static char *ngx_http_evolu_auth_rate(ngx_conf_t *cf, ngx_str_t *param,
     uint64_t *rate);
 static char *ngx_http_evolu_auth_limit_param(ngx_conf_t *cf,
     ngx_http_evolu_auth_limit_t *limit, ngx_str_t *param);
+
+
+static const char  ngx_http_evolu_auth_zone_hint[] =
+    "\"zone=NAME:SIZE\", \"fresh=TIME\", \"stale=TIME\", \"negative=TIME\" "
+    "or \"preload\"";
+
+static const char  ngx_http_evolu_auth_rate_hint[] =
+    "\"zone=NAME:SIZE\" and \"rate=10r/s\" or \"rate=60r/m\"";
+
+static const char  ngx_http_evolu_auth_limit_hint[] =
+    "\"zone=NAME\" and \"burst=N\", or \"off\" alone";
 
 
 static ngx_conf_enum_t  ngx_http_evolu_auth_enables[] = {
@@ -229,13 +240,15 @@ ngx_http_evolu_auth_zone_param(ngx_conf_t *cf,
         time = &cache->negative;
 
     } else {
-        return ngx_http_evolu_auth_param_error(cf, param);
+        return ngx_http_evolu_auth_param_error(cf, param,
+                                               ngx_http_evolu_auth_zone_hint);
     }
 
     ms = ngx_parse_time(&s, 0);
 
     if (ms == NGX_ERROR) {
-        return ngx_http_evolu_auth_param_error(cf, param);
+        return ngx_http_evolu_auth_param_error(cf, param,
+                                               ngx_http_evolu_auth_zone_hint);
     }
 
     *time = ms;
@@ -261,7 +274,7 @@ ngx_http_evolu_auth_zone_name(ngx_conf_t *cf, ngx_str_t *param,
     p = (u_char *) ngx_strchr(name->data, ':');
 
     if (p == NULL || p == name->data) {
-        return ngx_http_evolu_auth_param_error(cf, param);
+        return ngx_http_evolu_auth_param_error(cf, param, "\"zone=NAME:SIZE\"");
     }
 
     name->len = p - name->data;
@@ -272,7 +285,7 @@ ngx_http_evolu_auth_zone_name(ngx_conf_t *cf, ngx_str_t *param,
     *size = ngx_parse_size(&s);
 
     if (*size == NGX_ERROR) {
-        return ngx_http_evolu_auth_param_error(cf, param);
+        return ngx_http_evolu_auth_param_error(cf, param, "\"zone=NAME:SIZE\"");
     }
 
     if (*size < (ssize_t) (NGX_HTTP_EVOLU_AUTH_PAGES * ngx_pagesize)) {
@@ -288,10 +301,12 @@ ngx_http_evolu_auth_zone_name(ngx_conf_t *cf, ngx_str_t *param,
 
 
 static char *
-ngx_http_evolu_auth_param_error(ngx_conf_t *cf, ngx_str_t *param)
+ngx_http_evolu_auth_param_error(ngx_conf_t *cf, ngx_str_t *param,
+    const char *hint)
 {
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "evolu_auth: invalid parameter \"%V\"", param);
+                       "evolu_auth: invalid parameter \"%V\"; write %s",
+                       param, hint);
 
     return NGX_CONF_ERROR;
 }
@@ -325,7 +340,8 @@ ngx_http_evolu_auth_set_key_file(ngx_conf_t *cf, ngx_command_t *cmd,
     value = cf->args->elts;
 
     if (value[1].len == 0) {
-        return ngx_http_evolu_auth_param_error(cf, &value[1]);
+        return ngx_http_evolu_auth_param_error(cf, &value[1],
+                                               "the path of a file");
     }
 
     mcf->file_name = value[1];
@@ -636,7 +652,8 @@ ngx_http_evolu_auth_set_reserved(ngx_conf_t *cf, ngx_command_t *cmd,
     for (i = 1; i < cf->args->nelts; i++) {
 
         if (value[i].len == 0) {
-            return ngx_http_evolu_auth_param_error(cf, &value[i]);
+            return ngx_http_evolu_auth_param_error(cf, &value[i],
+                                                   "names of arguments");
         }
 
         if (ngx_http_evolu_auth_spelling_add(cf, &value[i]) != NGX_OK) {
@@ -970,7 +987,8 @@ ngx_http_evolu_auth_rate(ngx_conf_t *cf, ngx_str_t *param, uint64_t *rate)
     s = *param;
 
     if (*rate != 0 || ngx_strncmp(s.data, "rate=", 5) != 0) {
-        return ngx_http_evolu_auth_param_error(cf, param);
+        return ngx_http_evolu_auth_param_error(cf, param,
+                                               ngx_http_evolu_auth_rate_hint);
     }
 
     s.data += 5;
@@ -988,7 +1006,8 @@ ngx_http_evolu_auth_rate(ngx_conf_t *cf, ngx_str_t *param, uint64_t *rate)
     n = ngx_atoi(s.data, s.len);
 
     if (n <= 0 || n > EVOLU_BUCKET_MAX) {
-        return ngx_http_evolu_auth_param_error(cf, param);
+        return ngx_http_evolu_auth_param_error(cf, param,
+                                               ngx_http_evolu_auth_rate_hint);
     }
 
     *rate = (uint64_t) n * unit;
@@ -1066,7 +1085,8 @@ ngx_http_evolu_auth_limit_param(ngx_conf_t *cf,
         n = ngx_atoi(s.data + 6, s.len - 6);
 
         if (n < 0 || n > EVOLU_BUCKET_MAX) {
-            return ngx_http_evolu_auth_param_error(cf, param);
+            return ngx_http_evolu_auth_param_error(cf, param,
+                                            ngx_http_evolu_auth_limit_hint);
         }
 
         limit->burst = n;
@@ -1077,7 +1097,8 @@ ngx_http_evolu_auth_limit_param(ngx_conf_t *cf,
     if (ngx_strncmp(s.data, "zone=", 5) != 0 || s.len == 5
         || limit->zone.value.len)
     {
-        return ngx_http_evolu_auth_param_error(cf, param);
+        return ngx_http_evolu_auth_param_error(cf, param,
+                                               ngx_http_evolu_auth_limit_hint);
     }
 
     s.data += 5;

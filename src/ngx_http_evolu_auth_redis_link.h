@@ -98,6 +98,8 @@ struct ngx_http_evolu_auth_redis_s {
     time_t                               logged;    /* an error of a read */
     u_char                              *key;       /* the prefix, and room
                                                        for a locator */
+    int                                  epoch_logged;  /* the reply's type;
+                                                           0: none */
     unsigned                             asking:1;      /* a sentinel */
     unsigned                             redirected:1;  /* named comes next */
     unsigned                             connected:1;
@@ -106,7 +108,6 @@ struct ngx_http_evolu_auth_redis_s {
     unsigned                             tracked:1;
     unsigned                             known:1;       /* was live once */
     unsigned                             over:1;        /* for good */
-    unsigned                             epoch_logged:1;
     unsigned                             untracked_logged:1;
 };
 

@@ -591,8 +591,8 @@ ngx_http_evolu_auth_redis_not_ready(ngx_http_evolu_auth_redis_t *redis,
 
     redis->state = NGX_HTTP_EVOLU_AUTH_LINK_NOT_READY;
 
-    if (!redis->epoch_logged) {
-        redis->epoch_logged = 1;
+    if (redis->epoch_logged != reply->type) {
+        redis->epoch_logged = reply->type;
 
         if (reply->type == REDIS_REPLY_ERROR) {
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,

@@ -462,7 +462,7 @@ END
                $told->('/index', qr/"token:hmac-sha256\/p1:" is void: it holds over 64/);
            }, %void);
     counts($nginx, 'an entry', sub {
-               $told->('/i/part', qr/"instance:part" has 1 void entries/);
+               $told->('/i/part', qr/"instance:part" has void entries, 1 of them/);
            }, 'requests_total allowed' => 1, 'cache_lookups_total miss' => 1,
            'lookup_duration_seconds count' => 1, 'records_invalid_total' => 1,
            'zone_entries record' => 1);

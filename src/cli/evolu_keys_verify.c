@@ -25,6 +25,7 @@ typedef struct {
     evolu_digests_t   digests;
     evolu_verdict_t   verdict;
     evolu_bytes_t     instance;      /* who it is, where allowed */
+    unsigned          no_globals;    /* it may be one, and they are not here */
     unsigned char     name[EVOLU_INSTANCE_MAX];
     void             *image;
 } evolu_keys_verify_t;
@@ -175,9 +176,13 @@ evolu_keys_verify_admit(evolu_keys_verify_t *v)
     global = NULL;
     matched = 0;
 
-    if (v->keys->file != NULL
-        && evolu_verdict_tries_global(&v->policy, &v->facts))
-    {
+    if (!evolu_verdict_tries_global(&v->policy, &v->facts)) {
+        /* it is none of them */
+
+    } else if (v->keys->file == NULL) {
+        v->no_globals = 1;
+
+    } else {
         memset(&locator, 0, sizeof(evolu_locator_t));
         locator.scope = EVOLU_SCOPE_GLOBAL;
 
@@ -435,6 +440,11 @@ evolu_keys_verify_answer(evolu_keys_verify_t *v)
     {
         evolu_keys_say("the key is good from certain addresses only: give "
                        "the client's with --address");
+    }
+
+    if (v->no_globals && v->verdict.reason != EVOLU_REASON_OK) {
+        evolu_keys_say("global keys were not looked at: give --file or "
+                       "--nginx-conf");
     }
 
     status = EVOLU_KEYS_DONE;
