@@ -268,6 +268,14 @@ seed="a message that nobody says"
 monitored; sed -i 's/is duplicate/is another/' docs/troubleshooting.md
 expect messages 'nobody says: is another'
 
+seed="a link to a page that is gone"
+monitored; rm docs/metrics.md
+expect links 'runbook.md:5: metrics.md: there is no docs/metrics.md'
+
+seed="a link to a heading that was renamed"
+monitored; sed -i 's/^## Sizing/## Sizes/' docs/performance.md
+expect links 'performance.md#sizing: .* has no such heading'
+
 seed="an alert without a section"
 monitored; sed -i '/^## EvoluAuthZoneFull/d' docs/runbook.md
 expect monitoring 'EvoluAuthZoneFull has no section'

@@ -425,6 +425,14 @@ check_messages()
 }
 
 
+# What our pages link to is there.
+
+check_links()
+{
+    scripts/links.sh
+}
+
+
 # Alerts, dashboard and runbook fit each other and the module's metrics.
 
 check_monitoring()
@@ -495,7 +503,7 @@ check_package()
 
 
 all=(text comments functions words includes config scripts package gcc clang
-     symbols exports page losses messages monitoring cppcheck)
+     symbols exports page losses messages links monitoring cppcheck)
 
 if [ $# -ne 0 ]; then
     selected=("$@")
