@@ -7,6 +7,9 @@
 #include "ngx_http_evolu_auth_redis_link.h"
 
 
+#define NGX_HTTP_EVOLU_AUTH_WORDS_MAX  8    /* of a command */
+
+
 static ngx_uint_t ngx_http_evolu_auth_redis_words(
     ngx_http_evolu_auth_redis_t *redis, ngx_http_evolu_auth_read_e kind,
     evolu_bytes_t locator, evolu_bytes_t *words);

@@ -17,8 +17,8 @@ static ngx_int_t ngx_http_evolu_auth_resp_broken(
 static ngx_int_t ngx_http_evolu_auth_resp_take(redisReply **e,
     size_t elements, size_t step, size_t empty, evolu_field_t **fields,
     ngx_uint_t *n);
-static ngx_int_t ngx_http_evolu_auth_resp_append(
-    ngx_http_evolu_auth_resp_t *resp, const char *data, size_t len);
+static ngx_int_t ngx_http_evolu_auth_resp_reserve(
+    ngx_http_evolu_auth_resp_t *resp, size_t len);
 
 
 ngx_int_t
@@ -67,71 +67,71 @@ ngx_int_t
 ngx_http_evolu_auth_resp_command(ngx_http_evolu_auth_resp_t *resp,
     ngx_uint_t n, evolu_bytes_t *words)
 {
-    char        *command;
-    size_t       lens[NGX_HTTP_EVOLU_AUTH_WORDS_MAX];
-    long long    len;
-    ngx_int_t    rc;
+    size_t       size;
+    u_char      *p;
     ngx_uint_t   i;
-    const char  *argv[NGX_HTTP_EVOLU_AUTH_WORDS_MAX];
 
     if (resp->len - resp->sent > NGX_HTTP_EVOLU_AUTH_REPLY_MAX) {
         return NGX_DECLINED;
     }
 
+    size = sizeof("*" CRLF) - 1 + NGX_INT_T_LEN;
+
     for (i = 0; i < n; i++) {
-        argv[i] = (const char *) words[i].data;
-        lens[i] = words[i].len;
+        size += sizeof("$" CRLF CRLF) - 1 + NGX_SIZE_T_LEN + words[i].len;
     }
 
-    len = redisFormatCommandArgv(&command, (int) n, argv, lens);
-    if (len < 0) {
+    if (ngx_http_evolu_auth_resp_reserve(resp, size) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rc = ngx_http_evolu_auth_resp_append(resp, command, (size_t) len);
+    p = ngx_sprintf(resp->out + resp->len, "*%ui" CRLF, n);
 
-    /* there may be a password in it */
+    for (i = 0; i < n; i++) {
+        p = ngx_sprintf(p, "$%uz" CRLF, words[i].len);
+        p = ngx_cpymem(p, words[i].data, words[i].len);
+        *p++ = CR;
+        *p++ = LF;
+    }
 
-    ngx_explicit_memzero(command, (size_t) len);
-    redisFreeCommand(command);
+    resp->len = p - resp->out;
 
-    return rc;
+    return NGX_OK;
 }
 
 
+/* Room for so many bytes more */
+
 static ngx_int_t
-ngx_http_evolu_auth_resp_append(ngx_http_evolu_auth_resp_t *resp,
-    const char *data, size_t len)
+ngx_http_evolu_auth_resp_reserve(ngx_http_evolu_auth_resp_t *resp, size_t len)
 {
     size_t   unsent, size;
     u_char  *out;
 
-    if (resp->size - resp->len < len) {
-
-        /* not realloc(), which may leave a copy of a password behind */
-
-        unsent = resp->len - resp->sent;
-        size = ngx_max(2 * (unsent + len), 1024);
-
-        out = ngx_alloc(size, ngx_cycle->log);
-        if (out == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (resp->out != NULL) {
-            ngx_memcpy(out, resp->out + resp->sent, unsent);
-            ngx_explicit_memzero(resp->out, resp->len);
-            ngx_free(resp->out);
-        }
-
-        resp->out = out;
-        resp->size = size;
-        resp->len = unsent;
-        resp->sent = 0;
+    if (resp->size - resp->len >= len) {
+        return NGX_OK;
     }
 
-    ngx_memcpy(resp->out + resp->len, data, len);
-    resp->len += len;
+    /* not realloc(), which may leave a copy of a password behind */
+
+    unsent = resp->len - resp->sent;
+    size = ngx_max(2 * (unsent + len), 1024);
+
+    out = ngx_alloc(size, ngx_cycle->log);
+    if (out == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (resp->out != NULL) {
+        ngx_memcpy(out, resp->out + resp->sent, unsent);
+        ngx_explicit_memzero(resp->out, resp->len);
+        ngx_free(resp->out);
+    }
+
+    resp->out = out;
+    resp->size = size;
+    resp->len = unsent;
+    resp->sent = 0;
 
     return NGX_OK;
 }

@@ -17,7 +17,6 @@
 #include <hiredis/hiredis.h>
 
 
-#define NGX_HTTP_EVOLU_AUTH_WORDS_MAX  8    /* of a command */
 #define NGX_HTTP_EVOLU_AUTH_DEPTH_MAX  8    /* of nested arrays */
 #define NGX_HTTP_EVOLU_AUTH_TEXT_MAX   128  /* of a server's text in logs */
 
@@ -46,9 +45,9 @@ ngx_int_t ngx_http_evolu_auth_resp_open(ngx_http_evolu_auth_resp_t *resp);
 void ngx_http_evolu_auth_resp_close(ngx_http_evolu_auth_resp_t *resp);
 
 /*
- * Appends a command of n words (at most NGX_HTTP_EVOLU_AUTH_WORDS_MAX).
- * NGX_OK, NGX_DECLINED when more than NGX_HTTP_EVOLU_AUTH_REPLY_MAX bytes wait
- * to be sent, NGX_ERROR when out of memory.
+ * Appends a command of n words, which are copied.  NGX_OK, NGX_DECLINED when
+ * more than NGX_HTTP_EVOLU_AUTH_REPLY_MAX bytes wait to be sent, NGX_ERROR when
+ * out of memory.
  */
 ngx_int_t ngx_http_evolu_auth_resp_command(ngx_http_evolu_auth_resp_t *resp,
     ngx_uint_t n, evolu_bytes_t *words);
