@@ -196,9 +196,13 @@ ngx_http_evolu_auth_cache_usable(ngx_http_evolu_auth_cache_t *cache,
         }
     }
 
-    /* there were links since, of which it knows nothing */
+    /*
+     * There were links since, of which it knows nothing.  Those of others do
+     * not count: a worker whose own is down would serve it for ever.
+     */
 
-    lost = ngx_http_evolu_auth_cache_elapsed(sh->last_good);
+    lost = ngx_http_evolu_auth_cache_elapsed(cache->last_good);
+    lost = ngx_min(lost, age);
 
     return lost < cache->stale && age < cache->fresh + cache->stale;
 }

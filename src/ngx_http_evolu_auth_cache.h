@@ -38,6 +38,7 @@ typedef struct {
     ngx_msec_t           fresh;
     ngx_msec_t           stale;        /* 0: never serve stale */
     ngx_msec_t           negative;
+    ngx_msec_t           last_good;   /* by the link of this worker */
     ngx_uint_t           preload;      /* 1: read all records once */
 
     /* of peppers, prefix, database and global keys: what the records of this

@@ -26,7 +26,11 @@ static void ngx_http_evolu_auth_cache_survey(
 void
 ngx_http_evolu_auth_cache_join(ngx_http_evolu_auth_cache_t *cache)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                       i;
+    ngx_http_evolu_auth_cache_sh_t  *sh;
+
+    sh = cache->sh;
+    cache->last_good = sh->last_good;
 
     for (i = 0; i < NGX_HTTP_EVOLU_AUTH_CACHE_SLOTS; i++) {
 
@@ -137,6 +141,7 @@ ngx_http_evolu_auth_cache_beat(ngx_http_evolu_auth_cache_t *cache,
 
     sh = ngx_http_evolu_auth_cache_lock(cache);
 
+    cache->last_good = ngx_current_msec;
     owns = ngx_http_evolu_auth_cache_own(cache);
 
     if (owns) {
