@@ -298,10 +298,10 @@ fault-selftest: build $(LOAD)
 	@scripts/fault-selftest.sh $(F)
 
 revocation: build $(LOAD)
-	@scripts/revocation.sh $(N)
+	@scripts/fault-run.sh revocation $(N)
 
 soak: build $(LOAD)
-	@scripts/soak.sh $(MINUTES)
+	@scripts/fault-run.sh soak $(MINUTES)
 
 
 # Instructions of a request

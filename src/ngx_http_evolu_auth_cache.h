@@ -38,8 +38,8 @@ typedef struct {
     ngx_msec_t           fresh;
     ngx_msec_t           stale;        /* 0: never serve stale */
     ngx_msec_t           negative;
-    ngx_msec_t           last_good;   /* by the link of this worker */
     ngx_uint_t           preload;      /* 1: read all records once */
+    ngx_msec_t           last_good;    /* by the link of this worker */
 
     /* of peppers, prefix, database and global keys: what the records of this
        configuration mean; entries of another one are not seen */
@@ -131,10 +131,10 @@ void ngx_http_evolu_auth_cache_tag_key(ngx_http_evolu_auth_cache_t *cache,
  * Looks a locator up.  A value is copied to buf (EVOLU_IMAGE_MAX bytes,
  * aligned), its kind and size are set.  STALE means: neither trusted nor
  * forgotten; whether it may serve, see usable: 1 while `stale` allows it,
- * counted from when a link last vouched for it; or from when the store was last
- * known good where it was lost in between, and then never beyond read time +
- * fresh + stale.  FRESH comes with a watch.  Never blocks but for the zone's
- * lock; copies at most the value.
+ * counted from when a link last vouched for it; or, where it was lost in
+ * between, from when this worker's own link last knew the store good, and
+ * then never beyond read time + fresh + stale.  FRESH comes with a watch.
+ * Never blocks but for the zone's lock; copies at most the value.
  */
 ngx_http_evolu_auth_cache_state_e ngx_http_evolu_auth_cache_find(
     ngx_http_evolu_auth_cache_t *cache, evolu_bytes_t locator, void *buf,

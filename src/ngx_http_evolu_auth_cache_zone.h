@@ -96,7 +96,8 @@ typedef struct {
     ngx_uint_t                         epoch_known;
     ngx_uint_t                         covered;
     ngx_msec_t                         covered_until;
-    ngx_msec_t                         last_good;
+    ngx_msec_t                         last_good;    /* where the next
+                                                        worker begins */
 
     /* what is tracked in this generation was so until then, at the least */
     uint64_t                           vouched;
