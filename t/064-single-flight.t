@@ -274,16 +274,16 @@ sub backlog {
     my @crowd;
     my $more = sub {
         my ($hosts) = @_;
-        my $name = 'n' x 240;
 
         for my $host (@$hosts) {
+            my $name = chr(ord('m') + $host) x 240;
+
             for (1 .. 100) {
                 my $client = $nginx->connect("127.0.0.$host");
 
                 $client->send($TOKEN, '/i/' . $name++);
                 push @crowd, $client;
             }
-            $name = chr(ord('n') + $host) x 240;
         }
     };
 
