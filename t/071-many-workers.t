@@ -8,9 +8,10 @@ use warnings;
 
 use lib 't/lib';
 use EvoluNginx;
-use EvoluRedisScript qw(failure hash invalidate);
+use EvoluRedisScript qw(bulk failure hash invalidate);
 use Fcntl qw(O_NONBLOCK O_RDWR);
 use POSIX ();
+use Socket qw(SOL_SOCKET SO_PEERCRED);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -312,5 +313,69 @@ sub late {
 }
 
 late();
+
+
+# What one worker hears of the store is no news for the other, whose link is
+# down: it serves what is not fresh for `stale`, by its own clock
+
+sub own_clock {
+    my ($case, $seconds, $change, $greeting) = @_;
+    my $gone = "$dir/gone-$case";
+    my $only;
+
+    my $server = EvoluRedisScript->start(
+        socket => "$dir/own-$case.sock",
+        log => "$dir/own-$case.log",
+        answer => sub {
+            my ($link, $command, $name) = @_;
+
+            if ($command eq 'HELLO') {
+                my ($pid) = unpack('i', getsockopt($link->{socket},
+                                                   SOL_SOCKET, SO_PEERCRED));
+
+                $only ||= $pid;
+
+                if ($pid != $only) {
+                    $link->shut;
+                    return '';
+                }
+
+                return $greeting;
+            }
+
+            return bulk('2') if $command eq 'GET' && -e $gone;
+            return if $command ne 'HGETALL' || $name !~ /aB3dE6gH$/;
+            return hash(-e $gone ? () : record_of($LIVE));
+        });
+
+    my $nginx = EvoluNginx->start(redis => $server, workers => 2, live => 1,
+                                  zone => 'fresh=1h stale=2s');
+    my @workers = $nginx->clients($GLOBAL);
+    my $n = 0;
+    my ($deaf) = grep {
+        $_->ask('evolu_live_own' . ++$n . '_OwnSecret0123456789') eq $down
+    } @workers;
+    my ($hears) = grep { $_ != $deaf } @workers;
+
+    is($hears->ask($LIVE), '200 MISS ok', "$case: read");
+    is($deaf->ask($LIVE), '200 FRESH ok', "$case: fresh for both");
+
+    EvoluNginx::write_file("gone-$case", '');
+    $change->($server, $nginx);
+
+    within($seconds, "$case: the worker without a link ends it", sub {
+        $deaf->ask($LIVE) eq $down
+    });
+    is($hears->ask($LIVE), '401 MISS unknown', "$case: the other one knows");
+
+    $nginx->stop;
+    $server->stop;
+
+    return;
+}
+
+own_clock('gap', 5, sub { $_[0]->tell('shut'); $_[1]->linked(2) });
+own_clock('epoch', 5, sub { });
+own_clock('untracked', 15, sub { }, failure('ERR unknown command'));
 
 done_testing();
