@@ -126,7 +126,9 @@ ngx_http_evolu_auth_redis_state(ngx_http_evolu_auth_redis_t *redis)
 ngx_uint_t
 ngx_http_evolu_auth_redis_tracked(ngx_http_evolu_auth_redis_t *redis)
 {
-    return redis->state == NGX_HTTP_EVOLU_AUTH_LINK_LIVE && redis->tracked;
+    return redis->state == NGX_HTTP_EVOLU_AUTH_LINK_LIVE
+           && redis->tracked
+           && !redis->conf->any_role;
 }
 
 

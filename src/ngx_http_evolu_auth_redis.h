@@ -161,7 +161,11 @@ void ngx_http_evolu_auth_redis_close(ngx_http_evolu_auth_redis_t *redis);
 ngx_http_evolu_auth_link_e ngx_http_evolu_auth_redis_state(
     ngx_http_evolu_auth_redis_t *redis);
 
-/* 1 while live and tracked by BCAST */
+/*
+ * 1 while live and what is read is tracked by BCAST.  Not where a replica will
+ * do: replicas lag, each by itself, so the link of one worker does not vouch
+ * for what another read of another replica and hears no more of.
+ */
 ngx_uint_t ngx_http_evolu_auth_redis_tracked(
     ngx_http_evolu_auth_redis_t *redis);
 
