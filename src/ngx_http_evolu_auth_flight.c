@@ -193,7 +193,7 @@ ngx_http_evolu_auth_flight_answered(void *data,
 
     if (flight->preload) {
         flight->preload = 0;
-        ngx_http_evolu_auth_preload_answered(flight->store);
+        ngx_http_evolu_auth_preload_answered(flight->store, status);
     }
 
     if (flight->shadow) {

@@ -188,14 +188,24 @@ ngx_http_evolu_auth_preload_record(ngx_http_evolu_auth_store_t *store,
 
 
 void
-ngx_http_evolu_auth_preload_answered(ngx_http_evolu_auth_store_t *store)
+ngx_http_evolu_auth_preload_answered(ngx_http_evolu_auth_store_t *store,
+    ngx_http_evolu_auth_read_status_e status)
 {
     ngx_http_evolu_auth_preload_t  *preload;
 
     preload = &store->preload;
 
-    preload->records++;
     preload->reads--;
+
+    if (status == NGX_HTTP_EVOLU_AUTH_READ_LOST
+        || status == NGX_HTTP_EVOLU_AUTH_READ_OUTAGE)
+    {
+        /* this record is not there: from the beginning, with a heartbeat */
+        preload->running = 0;
+        return;
+    }
+
+    preload->records++;
 
     if (preload->reads == 0 && preload->running) {
         ngx_http_evolu_auth_preload_next(store);

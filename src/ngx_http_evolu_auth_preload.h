@@ -20,8 +20,12 @@
  */
 void ngx_http_evolu_auth_preload_begin(ngx_http_evolu_auth_store_t *store);
 
-/* A read of a flight that preloads was answered, well or not. */
-void ngx_http_evolu_auth_preload_answered(ngx_http_evolu_auth_store_t *store);
+/*
+ * A read of a flight that preloads has ended.  LOST and OUTAGE end the run,
+ * which begins again with a heartbeat.
+ */
+void ngx_http_evolu_auth_preload_answered(ngx_http_evolu_auth_store_t *store,
+    ngx_http_evolu_auth_read_status_e status);
 
 /* Ends with the worker. */
 void ngx_http_evolu_auth_preload_end(ngx_http_evolu_auth_store_t *store);

@@ -177,6 +177,37 @@ is(scalar $nginx->logged(qr/: 1 records were preloaded/), 1, 'from nothing');
 $nginx->stop;
 $server->stop;
 
+# a record that was not read is not preloaded
+
+EvoluNginx::write_file('lost', '');
+
+$server = EvoluRedisScript->start(
+    socket => "$dir/read.sock",
+    log => "$dir/read.log",
+    answer => sub {
+        my ($link, $command, $key) = @_;
+
+        return keys_of('0', 'evolu:campaign:live:aB3dE6gH')
+            if $command eq 'SCAN';
+        return if $command ne 'HGETALL' || $key !~ /aB3dE6gH$/;
+
+        if (-z "$dir/lost") {
+            EvoluNginx::write_file('lost', 'once');
+            $link->shut;
+            return '';
+        }
+
+        return hash(EvoluNginx::record_of($LIVE));
+    });
+
+$nginx = EvoluNginx->start(redis => $server, zone => 'preload');
+preloaded($nginx, 'a link that ends while a record is read');
+is($server->count('SCAN', '0'), 2, 'begins again');
+is(scalar $nginx->logged(qr/: 1 records were preloaded/), 1, 'with the record');
+is($nginx->ask($LIVE), '200 FRESH ok', 'which is there');
+$nginx->stop;
+$server->stop;
+
 for my $odd (keys_of('', 'evolu:campaign:live:aB3dE6gH'),
              keys_of('9' x 21), array(bulk('0')), array(), simple('OK'),
              array(bulk('0'), array(array())), bulk('0'),
