@@ -9,6 +9,8 @@
 
 static ngx_int_t ngx_http_evolu_auth_credential_copy_target(
     ngx_http_request_t *r, ngx_str_t *line, ngx_str_t *old);
+static void ngx_http_evolu_auth_credential_blot_text(u_char *p, u_char *end,
+    u_char stop);
 static void ngx_http_evolu_auth_credential_mask(ngx_str_t *where,
     ngx_str_t *within, evolu_bytes_t value);
 static void ngx_http_evolu_auth_credential_cut(ngx_str_t *text,
@@ -149,9 +151,10 @@ ngx_int_t
 ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx)
 {
+    u_char                            *end, *fragment;
     size_t                             pos;
     ngx_str_t                          line, old;
-    ngx_uint_t                         i, copied;
+    ngx_uint_t                         i;
     evolu_bytes_t                      arg, value, args;
     ngx_http_evolu_auth_found_t       *found;
     ngx_http_evolu_auth_source_t     **source;
@@ -159,28 +162,28 @@ ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
 
-    if (r->args.len == 0) {
+    end = r->request_line.data + r->request_line.len;
+    fragment = ngx_strlchr(r->request_line.data, end, '#');
+
+    if (r->args.len == 0 && fragment == NULL) {
         return NGX_OK;
     }
 
-    copied = 0;
+    if (ngx_http_evolu_auth_credential_copy_target(r, &line, &old) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (fragment != NULL) {
+        /* not a part of the query, but it may look like one */
+        ngx_http_evolu_auth_credential_blot_text(fragment, end, ' ');
+    }
+
     source = mcf->sources.elts;
 
     for (i = 0; i < mcf->sources.nelts; i++) {
 
         if (source[i]->kind != NGX_HTTP_EVOLU_AUTH_SOURCE_QUERY) {
             continue;
-        }
-
-        if (!copied) {
-
-            if (ngx_http_evolu_auth_credential_copy_target(r, &line, &old)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-            copied = 1;
         }
 
         pos = 0;
@@ -251,19 +254,56 @@ ngx_http_evolu_auth_credential_blot(ngx_http_request_t *r)
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_evolu_auth_module);
 
-    if (!mcf->query || r->args.len == 0) {
+    if (!mcf->query) {
         return;
     }
 
-    ngx_memset(r->args.data, '*', r->args.len);
+    if (r->args.len) {
+        ngx_memset(r->args.data, '*', r->args.len);
+    }
 
-    end = r->request_line.data + r->request_line.len;
-    p = ngx_strlchr(r->request_line.data, end, '?');
+    p = r->unparsed_uri.data;
+    ngx_http_evolu_auth_credential_blot_text(p, p + r->unparsed_uri.len, ' ');
+
+    p = r->request_line.data;
 
     if (p != NULL) {
-        for (p++; p < end && *p != ' '; p++) {
-            *p = '*';
+        ngx_http_evolu_auth_credential_blot_text(p, p + r->request_line.len,
+                                                 ' ');
+        return;
+    }
+
+    /* a line that nginx could not read; $request will be all of it */
+
+    p = r->request_start;
+
+    if (p != NULL) {
+        end = p;
+
+        while (end < r->header_in->last && *end != CR && *end != LF) {
+            end++;
         }
+
+        ngx_http_evolu_auth_credential_blot_text(p, end, LF);
+    }
+}
+
+
+/* Overwrites what follows the first "?" or "#", up to the stop. */
+
+static void
+ngx_http_evolu_auth_credential_blot_text(u_char *p, u_char *end, u_char stop)
+{
+    while (p < end && *p != '?' && *p != '#') {
+        p++;
+    }
+
+    if (p == end) {
+        return;
+    }
+
+    for (p++; p < end && *p != stop; p++) {
+        *p = '*';
     }
 }
 

@@ -23,15 +23,15 @@ ngx_uint_t ngx_http_evolu_auth_credential_is(
 
 /*
  * Notes credentials in the query and overwrites them with "*" in the request
- * line, so that logs lose them; $args, $request_uri and what is proxied keep
- * them in a copy.
+ * line, and a fragment with them, so that logs lose them; $args, $request_uri
+ * and what is proxied keep them in a copy.
  */
 ngx_int_t ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
     ngx_http_evolu_auth_ctx_t *ctx);
 
 /*
- * Overwrites the whole query, in the request line, too: of a request that is
- * given up before the credentials in it were found.
+ * Overwrites the whole query and fragment, in the request line, too: of a
+ * request that is given up before the credentials in it were found.
  */
 void ngx_http_evolu_auth_credential_blot(ngx_http_request_t *r);
 

@@ -15,7 +15,7 @@
 
 static ngx_int_t ngx_http_evolu_auth_post_read_handler(
     ngx_http_request_t *r);
-static ngx_int_t ngx_http_evolu_auth_server_rewrite_handler(
+static ngx_int_t ngx_http_evolu_auth_rewrite_handler(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_evolu_auth_preaccess_handler(
     ngx_http_request_t *r);
@@ -26,7 +26,10 @@ static void ngx_http_evolu_auth_warn_subrequest(ngx_http_request_t *r,
 static ngx_int_t ngx_http_evolu_auth_access_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_evolu_auth_precontent_handler(
     ngx_http_request_t *r);
+static ngx_int_t ngx_http_evolu_auth_log_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_evolu_auth_handler_add(ngx_conf_t *cf,
+    ngx_http_phases phase, ngx_http_handler_pt handler);
+static ngx_int_t ngx_http_evolu_auth_handler_add_first(ngx_conf_t *cf,
     ngx_http_phases phase, ngx_http_handler_pt handler);
 
 
@@ -60,12 +63,21 @@ ngx_http_evolu_auth_post_read_handler(ngx_http_request_t *r)
 
 /*
  * Requests that never ran post_read (error_page 400) come here first: before
- * the rewrite module, since this handler is registered after its.
+ * the rewrite module, since this handler is registered after its; of the
+ * server, or where a named location is the page, of that location.
  */
 
 static ngx_int_t
-ngx_http_evolu_auth_server_rewrite_handler(ngx_http_request_t *r)
+ngx_http_evolu_auth_rewrite_handler(ngx_http_request_t *r)
 {
+    ngx_http_evolu_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_evolu_auth_module);
+
+    if (ctx != NULL && ctx->taken) {
+        return NGX_DECLINED;
+    }
+
     return ngx_http_evolu_auth_post_read_handler(r);
 }
 
@@ -321,6 +333,26 @@ ngx_http_evolu_auth_precontent_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * What nginx refused before any phase (no Host, TRACE, a bad escape) is logged
+ * all the same, with the credentials that its query may hold.
+ */
+
+static ngx_int_t
+ngx_http_evolu_auth_log_handler(ngx_http_request_t *r)
+{
+    ngx_http_evolu_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_evolu_auth_ctx_get(r);
+
+    if (ctx == NULL || !ctx->taken) {
+        ngx_http_evolu_auth_credential_blot(r);
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_evolu_auth_handler_init(ngx_conf_t *cf)
 {
@@ -363,8 +395,22 @@ ngx_http_evolu_auth_handler_init_late(ngx_conf_t *cf)
         return NGX_OK;
     }
 
-    return ngx_http_evolu_auth_handler_add(cf, NGX_HTTP_SERVER_REWRITE_PHASE,
-                                ngx_http_evolu_auth_server_rewrite_handler);
+    if (ngx_http_evolu_auth_handler_add(cf, NGX_HTTP_SERVER_REWRITE_PHASE,
+                                        ngx_http_evolu_auth_rewrite_handler)
+        != NGX_OK
+        || ngx_http_evolu_auth_handler_add(cf, NGX_HTTP_REWRITE_PHASE,
+                                        ngx_http_evolu_auth_rewrite_handler)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!mcf->query) {
+        return NGX_OK;
+    }
+
+    return ngx_http_evolu_auth_handler_add_first(cf, NGX_HTTP_LOG_PHASE,
+                                             ngx_http_evolu_auth_log_handler);
 }
 
 
@@ -383,6 +429,33 @@ ngx_http_evolu_auth_handler_add(ngx_conf_t *cf, ngx_http_phases phase,
     }
 
     *h = handler;
+
+    return NGX_OK;
+}
+
+
+/* Log handlers run in the order of the array, all others from its end. */
+
+static ngx_int_t
+ngx_http_evolu_auth_handler_add_first(ngx_conf_t *cf, ngx_http_phases phase,
+    ngx_http_handler_pt handler)
+{
+    ngx_array_t                *handlers;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    handlers = &cmcf->phases[phase].handlers;
+
+    if (ngx_array_push(handlers) == NULL) {
+        return NGX_ERROR;
+    }
+
+    h = handlers->elts;
+
+    ngx_memmove(&h[1], &h[0],
+                (handlers->nelts - 1) * sizeof(ngx_http_handler_pt));
+    h[0] = handler;
 
     return NGX_OK;
 }

@@ -372,7 +372,51 @@ rw=[]
 
 
 
-=== TEST 17: a page that judged and passed: its upstream's challenge alone
+=== TEST 17: nor does one in a named location
+--- server_config
+error_page 400 = @e;
+location @e { return 200 "rw=[$http_x_evolu_scope][$http_x_evolu_key_id]"; }
+location / { evolu_auth on; proxy_pass $TEST_NGINX_UPSTREAM; }
+--- raw_request eval
+"GET / HTTP/1.1\r\nHost: a\r\nX-Evolu-Scope: global\r\nx-evolu-key-id: g1\r\n"
+. "Host: b\r\nConnection: close\r\n\r\n"
+--- error_code: 200
+--- response_body chop
+rw=[][]
+
+
+
+=== TEST 18: which works as any other
+--- server_config
+error_page 400 @e;
+location @e { evolu_auth off; proxy_pass $TEST_NGINX_UPSTREAM; }
+location / { evolu_auth on; proxy_pass $TEST_NGINX_UPSTREAM; }
+--- raw_request eval
+"GET / HTTP/1.1\r\nHost: a\r\nX-Evolu-Scope: global\r\nx-evolu-key-id: g1\r\n"
+. "Host: b\r\nConnection: close\r\n\r\n"
+--- error_code: 400
+--- identity
+--- hits: 1
+
+
+
+=== TEST 19: which sees no credential of the query in the request line
+--- server_config
+error_page 400 = @e;
+location @e { return 200 "rw=[$request]"; }
+location / { evolu_auth on; evolu_auth_key_sources query:key;
+             proxy_pass $TEST_NGINX_UPSTREAM; }
+--- raw_request eval
+"GET /?a=b&key=token-of-inst-1 HTTP/1.1\r\nHost: a\r\nHost: b\r\n"
+. "Connection: close\r\n\r\n"
+--- error_code: 200
+--- response_body chop
+rw=[GET /?a=b&key=*************** HTTP/1.1]
+--- leaks
+
+
+
+=== TEST 20: a page that judged and passed: its upstream's challenge alone
 --- server_config
 location / {
     evolu_auth on;
@@ -392,7 +436,7 @@ WWW-Authenticate: Basic
 
 
 
-=== TEST 18: HTTP/0.9: the upstream gets an identity, not the credential
+=== TEST 21: HTTP/0.9: the upstream gets an identity, not the credential
 --- guard
 evolu_auth_key_sources query:apikey;
 --- suppress_stderr
@@ -413,7 +457,7 @@ X-Evolu-Key-Id: k1
 
 
 
-=== TEST 19: Connection may not name a header that we inject in place of one
+=== TEST 22: Connection may not name a header that we inject in place of one
 --- guard
 evolu_auth_key_sources header:apikey;
 evolu_auth_header Authorization "Bearer for-the-upstream";
@@ -426,7 +470,7 @@ apikey: evolu_live_aB3dE6gH_LiveSecret0123456789\nConnection: close | 200 | ok
 
 
 
-=== TEST 20: no realm: the own 401 has a bare challenge
+=== TEST 23: no realm: the own 401 has a bare challenge
 --- guard
 evolu_auth_realm off;
 --- request
@@ -438,7 +482,7 @@ WWW-Authenticate: Bearer\r\n
 
 
 
-=== TEST 21: no realm: a page of its own gets none of ours
+=== TEST 24: no realm: a page of its own gets none of ours
 --- guard
 evolu_auth_realm off;
 error_page 401 @refused;
@@ -454,7 +498,7 @@ sorry
 
 
 
-=== TEST 22: nor is one added to that of the page
+=== TEST 25: nor is one added to that of the page
 --- guard
 evolu_auth_realm off;
 error_page 401 @refused;
@@ -471,7 +515,7 @@ GET /
 
 
 
-=== TEST 23: one line of log when the page of a 401 is refused, too
+=== TEST 26: one line of log when the page of a 401 is refused, too
 --- server_config
 evolu_auth on;
 error_page 401 /401.html;
@@ -485,7 +529,7 @@ apikey: evolu_live_aB3dE6gH_LiveSecret0123456780 | 401 | bad_secret
 
 
 
-=== TEST 24: so it is when the page has a location of its own
+=== TEST 27: so it is when the page has a location of its own
 --- server_config
 evolu_auth on;
 error_page 401 /401.html;

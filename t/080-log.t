@@ -246,4 +246,67 @@ sub one_line {
 
 one_line();
 
+
+# Requests that nginx refuses before any handler sees them are logged, too, and
+# what follows a "#" is no part of the query that is looked through
+
+sub masked {
+    my $key = "key=$LIVE";
+    my $nginx = EvoluNginx->start(
+        redis => $redis, level => 'notice',
+        guard => 'evolu_auth_key_sources query:key;',
+        http => 'log_format target "$status $request\t$request_uri $args";',
+        server => "access_log $dir/masked.log target;");
+
+    my @cases = (
+        ["GET /p?$key HTTP/1.1\r\n\r\n",
+         qr{^400 GET /p\?\*+ HTTP/1.1\t/p\?\*+ \*+$}],
+        ["GET /p?$key HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+         qr{^400 GET /p\?\*+ HTTP/1.1\t/p\?\*+ \*+$}],
+        ["TRACE /p?$key HTTP/1.0\r\n\r\n",
+         qr{^405 TRACE /p\?\*+ HTTP/1.0\t/p\?\*+ \*+$}],
+        ["GET /p?$key HTTP/1.0\r\nTransfer-Encoding: x\r\n\r\n",
+         qr{^40\d GET /p\?\*+ HTTP/1.0\t/p\?\*+ \*+$}],
+        ["GET /p?$key HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: x\r\n\r\n",
+         qr{^501 GET /p\?\*+ HTTP/1.1\t/p\?\*+ \*+$}],
+        ["GET /%zz?$key HTTP/1.0\r\n\r\n", qr{^400 GET /%zz\?\*+}],
+        ["GET /p?a b&$key HTTP/1.0\r\n\r\n", qr{^400 GET /p\?\*+\t- -$}],
+        ["GET /p#a b&$key HTTP/1.0\r\n\r\n", qr{^400 GET /p#\*+\t- -$}],
+        ["GET /p?$key\x01 HTTP/1.0\r\n\r\n", qr{^400 GET /p\?\*+\t- -$}],
+        ["GET /p?x=1#$key?$key HTTP/1.0\r\n\r\n",
+         qr{^401 GET /p\?x=1#\*+ HTTP/1.0\t}],
+        ["GET /p#?$key HTTP/1.0\r\n\r\n", qr{^401 GET /p#\*+ HTTP/1.0\t}],
+        ["GET /p?$key#$key HTTP/1.0\r\n\r\n",
+         qr{^200 GET /p\?key=\*{40}#\*+ HTTP/1.0\t}],
+    );
+
+    for my $case (@cases) {
+        my ($request, $want) = @$case;
+        my ($name) = $request =~ s/\Q$key\E/KEY/gr =~ /^(.*?)\r\n/;
+        my $client = $nginx->connect;
+        my $before = EvoluNginx::read_text("$dir/masked.log");
+
+        my $line;
+
+        $client->write($request);
+        $client->read;
+        $client->close;
+
+        EvoluNginx::within(10, "$name: a line", sub {
+            $line = substr(EvoluNginx::read_text("$dir/masked.log"),
+                           length($before));
+            return $line =~ /\n/;
+        });
+
+        like($line, $want, "$name: masked");
+        unlike($line =~ s/\t.*//r, qr/LiveSecret/, "$name: no credential");
+    }
+
+    $nginx->stop;
+
+    return;
+}
+
+masked();
+
 done_testing();
