@@ -25,8 +25,10 @@ static evolu_keys_status_t evolu_keys_import_run(evolu_keys_import_t *import,
     unsigned instances);
 static ssize_t evolu_keys_import_input(void *data, unsigned char *buf,
     size_t size);
-static evolu_keys_status_t evolu_keys_import_gone(
+static evolu_keys_status_t evolu_keys_import_prune(
     evolu_keys_import_t *import);
+static evolu_keys_status_t evolu_keys_import_may_prune(
+    const evolu_keys_import_t *import);
 static void evolu_keys_import_gone_name(evolu_bytes_t name, void *data);
 static evolu_keys_status_t evolu_keys_import_hidden(
     evolu_keys_import_t *import);
@@ -124,7 +126,7 @@ evolu_keys_import_run(evolu_keys_import_t *import, unsigned instances)
     }
 
     if (o->given & EVOLU_KEYS_PRUNE) {
-        status = evolu_keys_import_gone(import);
+        status = evolu_keys_import_prune(import);
     }
 
     if (status == EVOLU_KEYS_DONE && import->keys->file != NULL
@@ -179,18 +181,20 @@ evolu_keys_import_row(evolu_keys_import_t *import)
 }
 
 
-/* No line at all is what is left of a query that failed. */
-
 static evolu_keys_status_t
-evolu_keys_import_gone(evolu_keys_import_t *import)
+evolu_keys_import_prune(evolu_keys_import_t *import)
 {
     evolu_keys_status_t  status;
 
-    if (import->read == 0 && !import->named) {
-        evolu_keys_say("standard input is empty, and --prune would remove "
-                       "everything: if that is so, say it with the heading "
-                       "\"name,token\"");
-        return EVOLU_KEYS_REFUSED;
+    status = evolu_keys_import_may_prune(import);
+
+    if (status != EVOLU_KEYS_DONE) {
+
+        if (import->keys->options.json) {
+            (void) evolu_keys_import_answer(import);
+        }
+
+        return status;
     }
 
     status = import->store->instances(import->store,
@@ -199,6 +203,42 @@ evolu_keys_import_gone(evolu_keys_import_t *import)
     evolu_keys_rows_sort(&import->rows);
 
     return status;
+}
+
+
+/*
+ * No line at all is what is left of a query that failed, and rows of which
+ * none gives a key are a wrong query or a client that is spelled wrong, more
+ * likely than a table without instances.  That one is a heading alone.
+ */
+
+static evolu_keys_status_t
+evolu_keys_import_may_prune(const evolu_keys_import_t *import)
+{
+    if (import->read == 0 && !import->named) {
+        evolu_keys_say("standard input is empty, and --prune would remove "
+                       "everything: if that is so, say it with the heading "
+                       "\"name,token\"");
+        return EVOLU_KEYS_REFUSED;
+    }
+
+    if (import->read == 0 || import->rows.n != 0) {
+        return EVOLU_KEYS_DONE;
+    }
+
+    if (import->other == import->read) {
+        evolu_keys_say("no row has the clientName that --client says, and "
+                       "--prune would remove everything: look how it is "
+                       "spelled, or if that is so, say it with the heading "
+                       "\"name,token,clientName\" alone");
+        return EVOLU_KEYS_REFUSED;
+    }
+
+    evolu_keys_say("no row gives a key, and --prune would remove everything: "
+                   "look at the rows, or if that is so, say it with the "
+                   "heading alone");
+
+    return EVOLU_KEYS_REFUSED;
 }
 
 

@@ -266,12 +266,48 @@ is_deeply({@{redis('HGETALL', 'evolu:instance:shop')}},
 both('again', $redis, ['--prune'], "new,$shop-n\nnull,\n", 0, unchanged => 1);
 
 both('a token that can be used no more', $redis,
-     ['--prune', '--skip-unusable'], "new,short\n", 0, removed => 1,
-     unusable => 1);
+     ['--prune', '--skip-unusable'], "new,short\nlast,$shop-l\n", 0,
+     created => 1, removed => 1, unusable => 1);
+
+# an input that would remove everything is a mistake, unless it says so
+
+my $last = 'hash=sha256:' . sha256_hex("$shop-l");
 
 both('nothing at all', $redis, ['--prune'], '', 1);
 like($err, qr/would remove everything/, 'says so');
-both('a heading alone', $redis, ['--prune'], "name,token\n", 0);
+
+for my $case (
+    ['no row of the client', ['--client', 'tow'], "last,$shop-l,two\n",
+     qr/no row has the clientName .*would remove everything/],
+    ['no row that can be used', ['--skip-unusable'], "last,short,two\n",
+     qr/no row gives a key, .*would remove everything/],
+    ['no token at all', [], "last,,two\n", qr/no row gives a key/],
+    ['none of the client', ['--skip-unusable', '--client', 'two'],
+     "last,short,two\na,$shop-a,one\n", qr/no row gives a key/])
+{
+    my ($name, $args, $rows, $says) = @$case;
+
+    for my $dry ([], ['--dry-run']) {
+        both("$name @$dry", $redis, ['--prune', @$args, @$dry],
+             "name,token,clientName\n$rows", 1);
+        like($err, $says, "$name: says so");
+        is($out, '', "$name: no counts");
+    }
+
+    is(field('last'), $last, "$name: nothing was removed");
+    is(redis('EXISTS', 'evolu:instance:a'), 0, "$name: nothing was written");
+}
+
+($status, my $refused) = keys_json([@$redis, 'import', 'instances', '--prune',
+                                    '--skip-unusable'], "last,short\n");
+is($status, 1, 'in JSON');
+is_deeply([@$refused{qw(read removed unusable)}], [1, 0, 1], 'what was read');
+is(scalar @{$refused->{problems}}, 1, 'and why it cannot be used');
+
+both('a heading alone, of a client', $redis,
+     ['--prune', '--client', 'two', '--id', 'two'],
+     "name,token,clientName\n", 0, removed => 0);
+both('a heading alone', $redis, ['--prune'], "name,token\n", 0, removed => 1);
 
 ($status) = keys_run([@$redis, 'check']);
 is($status, 0, 'the store is sound');
@@ -354,6 +390,13 @@ is(read_file($file), "# mine\ninstance b k1 hash=sha256:" . '1' x 64
    . "\nglobal g hash=sha256:" . '2' x 64
    . "\ninstance c import hash=sha256:" . sha256_hex("$shop-c") . "\n",
    'other lines stay where they were');
+
+$text = read_file($file);
+both('no row of the client', \@file, ['--prune', '--client', 'two'],
+     "b,$shop-2,one\n", 1);
+both('no row that can be used', \@file, ['--prune', '--skip-unusable'],
+     "b,short\n", 1);
+is(read_file($file), $text, 'nothing was removed');
 both('all gone', \@file, ['--prune'], "name,token\n", 0, removed => 2);
 is(read_file($file), "# mine\ninstance b k1 hash=sha256:" . '1' x 64
    . "\nglobal g hash=sha256:" . '2' x 64 . "\n", 'what import made');
