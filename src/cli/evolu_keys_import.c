@@ -210,6 +210,9 @@ evolu_keys_import_prune(evolu_keys_import_t *import)
  * No line at all is what is left of a query that failed, and rows of which
  * none gives a key are a wrong query or a client that is spelled wrong, more
  * likely than a table without instances.  That one is a heading alone.
+ *
+ * A row whose token cannot be used is there, but its key goes: the token of the
+ * key is the instance's no more.  Not so where a row does not tell.
  */
 
 static evolu_keys_status_t
@@ -219,6 +222,15 @@ evolu_keys_import_may_prune(const evolu_keys_import_t *import)
         evolu_keys_say("standard input is empty, and --prune would remove "
                        "everything: if that is so, say it with the heading "
                        "\"name,token\"");
+        return EVOLU_KEYS_REFUSED;
+    }
+
+    if (import->unclear != 0) {
+        evolu_keys_say("%zu row%s not UTF-8 or there again with another "
+                       "token, and --prune could remove a key that is good: "
+                       "mend %s, or leave --prune out", import->unclear,
+                       import->unclear == 1 ? " is" : "s are",
+                       import->unclear == 1 ? "it" : "them");
         return EVOLU_KEYS_REFUSED;
     }
 

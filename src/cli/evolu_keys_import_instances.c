@@ -43,10 +43,13 @@ static evolu_keys_status_t evolu_keys_instances_heading(
     evolu_keys_import_t *import, evolu_keys_columns_t *columns);
 static void evolu_keys_instances_row(evolu_keys_import_t *import,
     const evolu_keys_columns_t *columns);
+static unsigned evolu_keys_instances_unclear(const evolu_keys_csv_t *csv,
+    const evolu_keys_columns_t *columns);
 static const char *evolu_keys_instances_name(evolu_bytes_t name);
 static const char *evolu_keys_instances_token(evolu_bytes_t text,
     unsigned char *buf, evolu_bytes_t *token);
 static const char *evolu_keys_instances_suits(evolu_bytes_t token);
+static unsigned evolu_keys_instances_utf8(evolu_bytes_t text);
 static size_t evolu_keys_instances_char(evolu_bytes_t text, wint_t *c);
 static void evolu_keys_instances_conflicts(evolu_keys_import_t *import);
 static void evolu_keys_instances_same(evolu_keys_import_t *import,
@@ -178,6 +181,7 @@ evolu_keys_instances_row(evolu_keys_import_t *import,
     if (why != NULL) {
         evolu_keys_import_unusable(import, csv->line,
                               evolu_keys_instances_text(name, shown), why);
+        import->unclear += evolu_keys_instances_unclear(csv, columns);
         sodium_memzero(buf, sizeof(buf));
         return;
     }
@@ -195,6 +199,22 @@ evolu_keys_instances_row(evolu_keys_import_t *import,
                          && evolu_keys_input_guessable(token);
 
     sodium_memzero(buf, sizeof(buf));
+}
+
+
+/*
+ * Of a row in another encoding one cannot say whose it is, or whether its token
+ * is still the one of the key.  A field that was cut is too long for a key.
+ */
+
+static unsigned
+evolu_keys_instances_unclear(const evolu_keys_csv_t *csv,
+    const evolu_keys_columns_t *columns)
+{
+    return (!(csv->cut & (1u << columns->name))
+            && !evolu_keys_instances_utf8(csv->fields[columns->name]))
+           || (!(csv->cut & (1u << columns->token))
+               && !evolu_keys_instances_utf8(csv->fields[columns->token]));
 }
 
 
@@ -216,10 +236,6 @@ evolu_keys_instances_text(evolu_bytes_t name, unsigned char *buf)
 static const char *
 evolu_keys_instances_name(evolu_bytes_t name)
 {
-    size_t         len;
-    wint_t         c;
-    evolu_bytes_t  rest;
-
     if (name.len == 0) {
         return "its name is empty";
     }
@@ -232,15 +248,7 @@ evolu_keys_instances_name(evolu_bytes_t name)
         return "its name has control characters";
     }
 
-    for (rest = name; rest.len != 0; rest.data += len, rest.len -= len) {
-        len = evolu_keys_instances_char(rest, &c);
-
-        if (len == 0) {
-            return "its name is not UTF-8";
-        }
-    }
-
-    return NULL;
+    return evolu_keys_instances_utf8(name) ? NULL : "its name is not UTF-8";
 }
 
 
@@ -312,6 +320,24 @@ evolu_keys_instances_suits(evolu_bytes_t token)
     }
 
     return NULL;
+}
+
+
+static unsigned
+evolu_keys_instances_utf8(evolu_bytes_t text)
+{
+    size_t  len;
+    wint_t  c;
+
+    for ( /* void */ ; text.len != 0; text.data += len, text.len -= len) {
+        len = evolu_keys_instances_char(text, &c);
+
+        if (len == 0) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -418,6 +444,7 @@ evolu_keys_instances_same(evolu_keys_import_t *import,
     text.len = evolu_locator_print(&rows[0].locator, buf);
 
     rows[0].dropped = 1;
+    import->unclear += n;
 
     for (i = 0; i < n; i++) {
         evolu_keys_import_unusable(import, rows[i].line, text,

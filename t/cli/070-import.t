@@ -304,6 +304,35 @@ is($status, 1, 'in JSON');
 is_deeply([@$refused{qw(read removed unusable)}], [1, 0, 1], 'what was read');
 is(scalar @{$refused->{problems}}, 1, 'and why it cannot be used');
 
+# rows that do not tell whose key is good
+
+redis('FLUSHALL');
+import_run($redis, [], "caf\xC3\xA9,$shop\nlatin,caf\xC3\xA9-$shop\n"
+           . "last,$shop-l\n");
+
+for my $case (
+    ['a name in Latin-1', "caf\xE9,$shop\nlast,$shop-l\n", 1],
+    ['a token in Latin-1', "latin,caf\xE9-$shop\nlast,$shop-l\n", 1],
+    ['two tokens', "last,$shop-l\nlast,$shop-m\nnew,$shop-n\n", 2])
+{
+    my ($name, $rows, $n) = @$case;
+
+    both($name, $redis, ['--prune', '--skip-unusable'], $rows, 1);
+    like($err, qr/$n rows? .*--prune could remove a key that is good: /,
+         "$name: says why");
+    is(redis('EXISTS', map { "evolu:instance:$_" } "caf\xC3\xA9", 'latin',
+             'last', 'new'), 3, "$name: nothing removed, nothing written");
+}
+
+both('without --prune', $redis, ['--skip-unusable'],
+     "caf\xE9,$shop\nlast,$shop-l\n", 0, unchanged => 1, unusable => 1);
+both('what is too long, and cut', $redis, ['--prune', '--skip-unusable'],
+     "caf\xC3\xA9,$shop\nlatin,x" . "\xC3\xA9" x 9000 . "\nlast,$shop-l\n"
+     . 'x' . "\xC3\xA9" x 9000 . ",$shop\n", 0, unchanged => 2, removed => 1,
+     unusable => 2);
+both('only what is gone', $redis, ['--prune'], "last,$shop-l\n", 0,
+     unchanged => 1, removed => 1);
+
 both('a heading alone, of a client', $redis,
      ['--prune', '--client', 'two', '--id', 'two'],
      "name,token,clientName\n", 0, removed => 0);
