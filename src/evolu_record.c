@@ -824,6 +824,25 @@ evolu_key_id_valid(evolu_bytes_t id)
 }
 
 
+int
+evolu_epoch_valid(evolu_bytes_t value)
+{
+    size_t  i;
+
+    if (value.len == 0 || value.len > EVOLU_EPOCH_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 const char *
 evolu_fault_text(evolu_fault_t fault)
 {

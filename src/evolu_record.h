@@ -23,6 +23,7 @@
 #define EVOLU_ENTRY_CIDRS_MAX  64         /* CIDRs of an entry */
 #define EVOLU_ENTRY_MAX        4096       /* bytes of an entry's text */
 #define EVOLU_RECORD_MAX       65536      /* bytes of all names and values */
+#define EVOLU_EPOCH_MAX        20         /* digits of the epoch */
 #define EVOLU_TIME_LIMIT       100000000000LL  /* from here: milliseconds */
 #define EVOLU_NEVER            INT64_MAX
 
@@ -148,6 +149,14 @@ evolu_fault_t evolu_entry_decode(evolu_bytes_t text, evolu_scope_t scope,
 
 /* 1 when id is [A-Za-z0-9._-]{1,32}, else 0 */
 int evolu_key_id_valid(evolu_bytes_t id);
+
+/*
+ * 1 when value is what the epoch of a store may be, else 0: the store is not
+ * ready then, as without one (contract, section 6: an integer that is set to 1
+ * and counted up).  That is 1 to EVOLU_EPOCH_MAX digits, as many as 64 bits
+ * have, and no sign; its value is compared as text and never counted with.
+ */
+int evolu_epoch_valid(evolu_bytes_t value);
 
 /* For people, in English: what is wrong and what is expected. */
 const char *evolu_fault_text(evolu_fault_t fault);

@@ -7,7 +7,6 @@
 #include "ngx_http_evolu_auth_redis_link.h"
 
 
-#define NGX_HTTP_EVOLU_AUTH_EPOCH_MAX  20  /* digits */
 #define NGX_HTTP_EVOLU_AUTH_ECHO_MAX   4   /* bytes of a password that may be
                                               the begin of it, cut short */
 
@@ -42,7 +41,6 @@ static ngx_int_t ngx_http_evolu_auth_redis_on_push(
 static ngx_int_t ngx_http_evolu_auth_redis_on_changed(
     ngx_http_evolu_auth_redis_t *redis, redisReply *name);
 
-static ngx_uint_t ngx_http_evolu_auth_redis_epoch_valid(redisReply *reply);
 static void ngx_http_evolu_auth_redis_live(ngx_http_evolu_auth_redis_t *redis);
 static void ngx_http_evolu_auth_redis_not_ready(
     ngx_http_evolu_auth_redis_t *redis, redisReply *reply);
@@ -287,7 +285,10 @@ ngx_http_evolu_auth_redis_on_epoch(ngx_http_evolu_auth_redis_t *redis,
         return ngx_http_evolu_auth_redis_on_error(redis, node, reply);
     }
 
-    valid = ngx_http_evolu_auth_redis_epoch_valid(reply);
+    epoch.data = (u_char *) reply->str;
+    epoch.len = reply->len;
+
+    valid = reply->type == REDIS_REPLY_STRING && evolu_epoch_valid(epoch);
 
     if (node->command == NGX_HTTP_EVOLU_AUTH_COMMAND_CONFIRM) {
 
@@ -311,9 +312,6 @@ ngx_http_evolu_auth_redis_on_epoch(ngx_http_evolu_auth_redis_t *redis,
     if (redis->state != NGX_HTTP_EVOLU_AUTH_LINK_LIVE) {
         ngx_http_evolu_auth_redis_live(redis);
     }
-
-    epoch.data = (u_char *) reply->str;
-    epoch.len = reply->len;
 
     redis->events.beat(redis->events.data, redis->tracked, node->sent, epoch);
 
@@ -521,28 +519,6 @@ ngx_http_evolu_auth_redis_on_changed(ngx_http_evolu_auth_redis_t *redis,
     }
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_evolu_auth_redis_epoch_valid(redisReply *reply)
-{
-    size_t  i;
-
-    if (reply->type != REDIS_REPLY_STRING
-        || reply->len == 0
-        || reply->len > NGX_HTTP_EVOLU_AUTH_EPOCH_MAX)
-    {
-        return 0;
-    }
-
-    for (i = 0; i < reply->len; i++) {
-        if (reply->str[i] < '0' || reply->str[i] > '9') {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 

@@ -112,9 +112,9 @@ evolu_keys_redis_check(evolu_keys_store_t *store,
 static evolu_keys_status_t
 evolu_keys_check_epoch(evolu_keys_redis_check_t *check)
 {
-    size_t                i;
+    const char           *text;
     redisReply           *reply;
-    evolu_bytes_t         key, epoch, words[EVOLU_KEYS_WORDS_MAX];
+    evolu_bytes_t         key, words[EVOLU_KEYS_WORDS_MAX];
     evolu_keys_status_t   status;
 
     key = evolu_keys_link_key(&check->redis->link, evolu_literal("epoch"));
@@ -130,24 +130,19 @@ evolu_keys_check_epoch(evolu_keys_redis_check_t *check)
         return status;
     }
 
-    epoch = evolu_keys_link_string(reply);
-
-    for (i = 0; i < epoch.len; i++) {
-        if ((epoch.data[i] < '0' || epoch.data[i] > '9')
-            && !(i == 0 && epoch.len > 1 && epoch.data[i] == '-'))
-        {
-            break;
-        }
-    }
+    text = NULL;
 
     if (reply->type == REDIS_REPLY_NIL) {
-        evolu_keys_check_say(check, evolu_literal("epoch"), evolu_keys_no_id,
-                             "missing, so no edge uses this store: when the "
-                             "records are whole, SET it to 1 with redis-cli");
+        text = "missing, so no edge uses this store: when the records are "
+               "whole, SET it to 1 with redis-cli";
 
-    } else if (epoch.len == 0 || i < epoch.len) {
+    } else if (!evolu_epoch_valid(evolu_keys_link_string(reply))) {
+        text = "no number of 1 to 20 digits, so no edge uses this store";
+    }
+
+    if (text != NULL) {
         evolu_keys_check_say(check, evolu_literal("epoch"), evolu_keys_no_id,
-                             "not an integer, so no edge uses this store");
+                             text);
     }
 
     freeReplyObject(reply);

@@ -38,10 +38,24 @@ my ($status) = keys_run([@redis, 'create', 'instance', 'good']);
 ($status) = keys_run([@redis, 'create', 'campaign', 'good']);
 check(\@redis, [], 'what we make is good');
 
-redis('SET', 'evolu:epoch', 'x');
-check(\@redis, ['redis epoch: not an integer, so no edge uses this store'],
-      'the epoch');
-redis('SET', 'evolu:epoch', 7);
+# the epoch: what the edge takes, and nothing else
+
+for my $epoch ('x', '', '-1', '+1', ' 1', "1\n", '1' x 21, '9' x 30) {
+    redis('SET', 'evolu:epoch', $epoch);
+    check(\@redis, ['redis epoch: no number of 1 to 20 digits, so no edge uses '
+                    . 'this store'], "the epoch \"$epoch\"");
+}
+
+redis('DEL', 'evolu:epoch');
+redis('SADD', 'evolu:epoch', 1);
+check(\@redis, ['redis epoch: no number of 1 to 20 digits, so no edge uses '
+                . 'this store'], 'an epoch that is no string');
+redis('DEL', 'evolu:epoch');
+
+for my $epoch (0, '007', '9' x 20, 7) {
+    redis('SET', 'evolu:epoch', $epoch);
+    check(\@redis, [], "the epoch $epoch");
+}
 
 # records
 

@@ -589,6 +589,36 @@ test_record_key_ids(void **state)
 
 
 static void
+test_epoch_valid(void **state)
+{
+    size_t  i;
+
+    static const char  *good[] = {
+        "0", "1", "9", "007", "18446744073709551615", "99999999999999999999"
+    };
+
+    static const char  *bad[] = {
+        "", "-1", "+1", "-", " 1", "1 ", "1\n", "1.0", "0x1", "one", "/", ":",
+        "\xb2", "100000000000000000000", "999999999999999999999999999999"
+    };
+
+    (void) state;
+
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(evolu_epoch_valid(bytes(good[i])));
+    }
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(evolu_epoch_valid(bytes(bad[i])));
+    }
+
+    assert_false(evolu_epoch_valid((evolu_bytes_t) { NULL, 0 }));
+    assert_false(evolu_epoch_valid((evolu_bytes_t) {
+        (const unsigned char *) "1\0", 2 }));
+}
+
+
+static void
 test_record_twice(void **state)
 {
     (void) state;
@@ -1106,6 +1136,7 @@ main(void)
         cmocka_unit_test(test_record_order),
         cmocka_unit_test(test_record_void_entries),
         cmocka_unit_test(test_record_key_ids),
+        cmocka_unit_test(test_epoch_valid),
         cmocka_unit_test(test_record_twice),
         cmocka_unit_test(test_record_limits),
         cmocka_unit_test(test_record_largest),
