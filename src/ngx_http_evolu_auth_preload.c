@@ -21,6 +21,8 @@ static void ngx_http_evolu_auth_preload_record(
     ngx_http_evolu_auth_store_t *store, evolu_bytes_t key);
 static void ngx_http_evolu_auth_preload_next(
     ngx_http_evolu_auth_store_t *store);
+static void ngx_http_evolu_auth_preload_log(ngx_http_evolu_auth_store_t *store,
+    ngx_uint_t last);
 static void ngx_http_evolu_auth_preload_timer(ngx_event_t *ev);
 
 
@@ -41,6 +43,7 @@ ngx_http_evolu_auth_preload_begin(ngx_http_evolu_auth_store_t *store)
     if (!store->cache->preload
         || ngx_worker != 0
         || preload->running
+        || preload->reads
         || preload->over)
     {
         return;
@@ -56,10 +59,12 @@ ngx_http_evolu_auth_preload_begin(ngx_http_evolu_auth_store_t *store)
     preload->timer.log = ngx_cycle->log;
     preload->timer.cancelable = 1;
 
+    if (preload->cursor.len == 0) {
+        preload->cursor.text[0] = '0';
+        preload->cursor.len = 1;
+    }
+
     preload->running = 1;
-    preload->records = 0;
-    preload->cursor[0] = '0';
-    preload->cursor_len = 1;
 
     ngx_http_evolu_auth_preload_scan(store);
 }
@@ -84,8 +89,8 @@ ngx_http_evolu_auth_preload_scan(ngx_http_evolu_auth_store_t *store)
 
     preload = &store->preload;
 
-    cursor.data = preload->cursor;
-    cursor.len = preload->cursor_len;
+    cursor.data = preload->cursor.text;
+    cursor.len = preload->cursor.len;
 
     if (ngx_http_evolu_auth_redis_read(store->redis,
                                        NGX_HTTP_EVOLU_AUTH_READ_KEYS, cursor,
@@ -128,8 +133,8 @@ ngx_http_evolu_auth_preload_keys(void *data,
         return;
     }
 
-    preload->cursor_len = fields[0].name.len;
-    ngx_memcpy(preload->cursor, fields[0].name.data, preload->cursor_len);
+    preload->next.len = fields[0].name.len;
+    ngx_memcpy(preload->next.text, fields[0].name.data, preload->next.len);
 
     for (i = 1; i < n; i++) {
         ngx_http_evolu_auth_preload_record(store, fields[i].name);
@@ -195,17 +200,22 @@ ngx_http_evolu_auth_preload_answered(ngx_http_evolu_auth_store_t *store,
 
     preload = &store->preload;
 
-    preload->reads--;
+    switch (status) {
 
-    if (status == NGX_HTTP_EVOLU_AUTH_READ_LOST
-        || status == NGX_HTTP_EVOLU_AUTH_READ_OUTAGE)
-    {
-        /* this record is not there: from the beginning, with a heartbeat */
-        preload->running = 0;
-        return;
+    case NGX_HTTP_EVOLU_AUTH_READ_LOST:
+        preload->lost++;
+        break;
+
+    case NGX_HTTP_EVOLU_AUTH_READ_OUTAGE:
+        preload->refused++;
+        break;
+
+    default:
+        preload->read++;
+        break;
     }
 
-    preload->records++;
+    preload->reads--;
 
     if (preload->reads == 0 && preload->running) {
         ngx_http_evolu_auth_preload_next(store);
@@ -213,18 +223,37 @@ ngx_http_evolu_auth_preload_answered(ngx_http_evolu_auth_store_t *store,
 }
 
 
+/*
+ * The batch is read.  One that the link was lost over is read once more, when
+ * it is back; what ends the link again must not be able to do so for ever.
+ */
+
 static void
 ngx_http_evolu_auth_preload_next(ngx_http_evolu_auth_store_t *store)
 {
-    ngx_uint_t                      full, last;
+    ngx_uint_t                      again, last;
     ngx_http_evolu_auth_preload_t  *preload;
 
     preload = &store->preload;
 
-    last = (preload->cursor_len == 1 && preload->cursor[0] == '0');
-    full = !last && ngx_http_evolu_auth_cache_full(store->cache);
+    again = (preload->lost && !preload->again);
 
-    if (!last && !full) {
+    if (!again) {
+        preload->records += preload->read;
+        preload->unread += preload->lost + preload->refused;
+        preload->cursor = preload->next;
+    }
+
+    preload->again = again;
+    preload->read = 0;
+    preload->lost = 0;
+    preload->refused = 0;
+
+    last = (preload->cursor.len == 1 && preload->cursor.text[0] == '0');
+
+    if (again
+        || (!last && !ngx_http_evolu_auth_cache_full(store->cache)))
+    {
         ngx_add_timer(&preload->timer, NGX_HTTP_EVOLU_AUTH_PRELOAD_PAUSE);
         return;
     }
@@ -234,11 +263,31 @@ ngx_http_evolu_auth_preload_next(ngx_http_evolu_auth_store_t *store)
 
     (void) ngx_http_evolu_auth_cache_preloaded(store->cache, 1);
 
-    if (full) {
+    ngx_http_evolu_auth_preload_log(store, last);
+}
+
+
+static void
+ngx_http_evolu_auth_preload_log(ngx_http_evolu_auth_store_t *store,
+    ngx_uint_t last)
+{
+    ngx_http_evolu_auth_preload_t  *preload;
+
+    preload = &store->preload;
+
+    if (!last) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "evolu_auth: zone \"%V\" is full with %ui records "
                       "preloaded; the others are read when they are asked "
                       "for", &store->cache->zone->shm.name, preload->records);
+        return;
+    }
+
+    if (preload->unread) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "evolu_auth: %ui records were preloaded; %ui could not "
+                      "be read, and are when they are asked for",
+                      preload->records, preload->unread);
         return;
     }
 

@@ -16,13 +16,13 @@
 
 /*
  * Begins, where that is configured, not under way and not done; by the first
- * worker alone.  Called at each heartbeat: what a lost link ended begins again.
+ * worker alone.  Called at each heartbeat: what a lost link ended goes on.
  */
 void ngx_http_evolu_auth_preload_begin(ngx_http_evolu_auth_store_t *store);
 
 /*
- * A read of a flight that preloads has ended.  LOST and OUTAGE end the run,
- * which begins again with a heartbeat.
+ * A read of a flight that preloads has ended.  The batch of one that was LOST
+ * is read once more; what can't be read is told of at the end.
  */
 void ngx_http_evolu_auth_preload_answered(ngx_http_evolu_auth_store_t *store,
     ngx_http_evolu_auth_read_status_e status);

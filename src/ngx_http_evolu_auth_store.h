@@ -25,15 +25,26 @@
 #define NGX_HTTP_EVOLU_AUTH_CURSOR_MAX  20
 
 
-/* reading all records once */
+typedef struct {
+    size_t                             len;      /* 0: none yet */
+    u_char                             text[NGX_HTTP_EVOLU_AUTH_CURSOR_MAX];
+} ngx_http_evolu_auth_scan_t;
+
+
+/* reading all records once, a batch after the other */
 
 typedef struct {
     ngx_event_t                        timer;
+    ngx_http_evolu_auth_scan_t         cursor;   /* of this batch */
+    ngx_http_evolu_auth_scan_t         next;     /* of the one after it */
     ngx_uint_t                         reads;    /* not answered yet */
-    ngx_uint_t                         records;  /* answered */
-    size_t                             cursor_len;
-    u_char                             cursor[NGX_HTTP_EVOLU_AUTH_CURSOR_MAX];
+    ngx_uint_t                         read;     /* of this batch, as are */
+    ngx_uint_t                         lost;     /* those that went with */
+    ngx_uint_t                         refused;  /* the link, or by an error */
+    ngx_uint_t                         records;  /* of the batches before */
+    ngx_uint_t                         unread;
     unsigned                           running:1;
+    unsigned                           again:1;  /* for the second time */
     unsigned                           over:1;
 } ngx_http_evolu_auth_preload_t;
 

@@ -172,8 +172,9 @@ $server = server(sub {
 
 $nginx = EvoluNginx->start(redis => $server, zone => 'preload');
 preloaded($nginx, 'a link that ends in the middle');
-is($server->count('SCAN', '0'), 2, 'begins again');
-is(scalar $nginx->logged(qr/: 1 records were preloaded/), 1, 'from nothing');
+is($server->count('SCAN', '0'), 1, 'does not begin again');
+is($server->count('SCAN', '7'), 2, 'but goes on');
+is(scalar $nginx->logged(qr/: 1 records were preloaded/), 1, 'to the end');
 $nginx->stop;
 $server->stop;
 
@@ -202,11 +203,54 @@ $server = EvoluRedisScript->start(
 
 $nginx = EvoluNginx->start(redis => $server, zone => 'preload');
 preloaded($nginx, 'a link that ends while a record is read');
-is($server->count('SCAN', '0'), 2, 'begins again');
+is($server->count('SCAN', '0'), 2, 'is scanned for again');
 is(scalar $nginx->logged(qr/: 1 records were preloaded/), 1, 'with the record');
 is($nginx->ask($LIVE), '200 FRESH ok', 'which is there');
 $nginx->stop;
 $server->stop;
+
+# what can't be read ends nothing: a lookup that fails, after an empty record
+# whose confirmation comes late; a link that is lost over the same again
+
+$server = EvoluRedisScript->start(
+    socket => "$dir/fails.sock",
+    log => "$dir/fails.log",
+    answer => sub {
+        my ($link, $command, $key) = @_;
+
+        return keys_of('0', 'evolu:campaign:live:aB3dE6gH')
+            if $command eq 'SCAN' && $key eq '5';
+        return keys_of('5', 'evolu:campaign:live:gone',
+                       'evolu:campaign:live:fails')
+            if $command eq 'SCAN';
+        return failure('TRYAGAIN') if $command eq 'HGETALL' && $key =~ /fails/;
+        return hash(EvoluNginx::record_of($LIVE))
+            if $command eq 'HGETALL' && $key =~ /aB3dE6gH$/;
+
+        if ($command eq 'HGETALL' && $key =~ /gone$/) {
+            $link->after(1.2, hash());
+            return '';
+        }
+
+        return;
+    });
+
+$nginx = EvoluNginx->start(redis => $server, zone => 'preload');
+preloaded($nginx, 'a lookup that fails',
+          qr/\[warn\].*: 2 records were preloaded; 1 could not be read/);
+is($server->count('SCAN', $_), 1, "scanned once, $_") for '0', '5';
+is($nginx->ask($LIVE), '200 FRESH ok', 'the others are there');
+$nginx->stop;
+$server->stop;
+
+$redis->do('HSET', 'evolu:campaign:live:big',
+           map { ("f$_", 'x' x 1000) } 1 .. 1200);
+$nginx = EvoluNginx->start(redis => $redis, zone => 'preload', size => '4m');
+preloaded($nginx, 'a record that is over the limits',
+          qr/\[warn\].*: \d+ records were preloaded; \d+ could not be read/);
+is(scalar $nginx->logged(qr/begins again: a reply is over the limits/), 2,
+   'twice, and no more');
+$nginx->stop;
 
 for my $odd (keys_of('', 'evolu:campaign:live:aB3dE6gH'),
              keys_of('9' x 21), array(bulk('0')), array(), simple('OK'),
