@@ -313,7 +313,9 @@ ngx_http_evolu_auth_redis_on_epoch(ngx_http_evolu_auth_redis_t *redis,
         ngx_http_evolu_auth_redis_live(redis);
     }
 
-    redis->events.beat(redis->events.data, redis->tracked, node->sent, epoch);
+    redis->events.beat(redis->events.data,
+                       ngx_http_evolu_auth_redis_tracked(redis), node->sent,
+                       epoch);
 
     return NGX_OK;
 }

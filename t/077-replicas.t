@@ -42,13 +42,17 @@ my $server = EvoluRedisScript->start(
 
 my $nginx = EvoluNginx->start(redis => $server, workers => 2, live => 2,
                               zone => 'fresh=1h negative=1s',
-                              link => 'role=any');
+                              link => 'role=any',
+                              server => 'location /m { evolu_auth_status; }');
 my ($one, $other) = $nginx->clients($GLOBAL);
 
 EvoluNginx::write_file('slow', $other->get($GLOBAL)->{worker});
 
 is($one->ask($LIVE), '200 MISS ok', 'read from a replica');
 is($other->ask($LIVE), '200 FRESH ok', 'fresh for both');
+
+like($one->get(undef, '/m')->{body}, qr/tracking_mode\{[^}]*mode="ttl"\} 1/,
+     'by its time of life');
 
 # both links are old enough to vouch for each other
 
