@@ -162,6 +162,8 @@ evolu_keys_instances_row(evolu_keys_import_t *import,
         && !evolu_bytes_equal(csv->fields[columns->client], o->client))
     {
         import->other++;
+        import->unclear += !evolu_keys_instances_utf8(
+                                                csv->fields[columns->client]);
         return;
     }
 

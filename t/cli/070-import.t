@@ -324,6 +324,14 @@ for my $case (
              'last', 'new'), 3, "$name: nothing removed, nothing written");
 }
 
+both('a client in Latin-1', $redis,
+     ['--prune', '--client', "caf\xC3\xA9"],
+     "name,token,clientName\nlatin,caf\xC3\xA9-$shop,caf\xC3\xA9\n"
+     . "last,$shop-l,caf\xE9\n", 1);
+like($err, qr/1 row is .*--prune could remove a key that is good: /,
+     'a client in Latin-1: says why');
+is(redis('EXISTS', 'evolu:instance:last'), 1, 'and removes nothing');
+
 both('without --prune', $redis, ['--skip-unusable'],
      "caf\xE9,$shop\nlast,$shop-l\n", 0, unchanged => 1, unusable => 1);
 both('what is too long, and cut', $redis, ['--prune', '--skip-unusable'],
