@@ -7,10 +7,14 @@
 #include "ngx_http_evolu_auth_credential.h"
 
 
+/* what a request line ends with */
+#define NGX_HTTP_EVOLU_AUTH_VERSION  (sizeof(" HTTP/1.1") - 1)
+
+
 static ngx_int_t ngx_http_evolu_auth_credential_copy_target(
     ngx_http_request_t *r, ngx_str_t *line, ngx_str_t *old);
-static void ngx_http_evolu_auth_credential_blot_text(u_char *p, u_char *end,
-    u_char stop);
+static ngx_uint_t ngx_http_evolu_auth_credential_sent(ngx_http_request_t *r);
+static void ngx_http_evolu_auth_credential_blot_text(u_char *p, u_char *end);
 static void ngx_http_evolu_auth_credential_mask(ngx_str_t *where,
     ngx_str_t *within, evolu_bytes_t value);
 static void ngx_http_evolu_auth_credential_cut(ngx_str_t *text,
@@ -154,7 +158,7 @@ ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
     u_char                            *end, *fragment;
     size_t                             pos;
     ngx_str_t                          line, old;
-    ngx_uint_t                         i;
+    ngx_uint_t                         i, sent;
     evolu_bytes_t                      arg, value, args;
     ngx_http_evolu_auth_found_t       *found;
     ngx_http_evolu_auth_source_t     **source;
@@ -165,7 +169,9 @@ ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
     end = r->request_line.data + r->request_line.len;
     fragment = ngx_strlchr(r->request_line.data, end, '#');
 
-    if (r->args.len == 0 && fragment == NULL) {
+    sent = ngx_http_evolu_auth_credential_sent(r);
+
+    if (!sent && fragment == NULL) {
         return NGX_OK;
     }
 
@@ -175,7 +181,11 @@ ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
 
     if (fragment != NULL) {
         /* not a part of the query, but it may look like one */
-        ngx_http_evolu_auth_credential_blot_text(fragment, end, ' ');
+        ngx_http_evolu_auth_credential_blot_text(fragment, end);
+    }
+
+    if (!sent) {
+        return NGX_OK;
     }
 
     source = mcf->sources.elts;
@@ -204,6 +214,21 @@ ngx_http_evolu_auth_credential_mask_args(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * 1 when there are args and the client has sent them: those of a redirect are
+ * another's, and may be memory of the configuration.
+ */
+
+static ngx_uint_t
+ngx_http_evolu_auth_credential_sent(ngx_http_request_t *r)
+{
+    return r->args.len
+           && r->args.data >= r->unparsed_uri.data
+           && r->args.data + r->args.len
+              <= r->unparsed_uri.data + r->unparsed_uri.len;
 }
 
 
@@ -239,8 +264,15 @@ ngx_http_evolu_auth_credential_copy_target(ngx_http_request_t *r,
         line->len = r->args.len;
     }
 
-    r->unparsed_uri.data = uri;
-    r->args.data = args;
+    /* an empty one is none only while it has no address */
+
+    if (r->unparsed_uri.len) {
+        r->unparsed_uri.data = uri;
+    }
+
+    if (r->args.len) {
+        r->args.data = args;
+    }
 
     return NGX_OK;
 }
@@ -258,18 +290,17 @@ ngx_http_evolu_auth_credential_blot(ngx_http_request_t *r)
         return;
     }
 
-    if (r->args.len) {
+    if (ngx_http_evolu_auth_credential_sent(r)) {
         ngx_memset(r->args.data, '*', r->args.len);
     }
 
     p = r->unparsed_uri.data;
-    ngx_http_evolu_auth_credential_blot_text(p, p + r->unparsed_uri.len, ' ');
+    ngx_http_evolu_auth_credential_blot_text(p, p + r->unparsed_uri.len);
 
     p = r->request_line.data;
 
     if (p != NULL) {
-        ngx_http_evolu_auth_credential_blot_text(p, p + r->request_line.len,
-                                                 ' ');
+        ngx_http_evolu_auth_credential_blot_text(p, p + r->request_line.len);
         return;
     }
 
@@ -284,15 +315,18 @@ ngx_http_evolu_auth_credential_blot(ngx_http_request_t *r)
             end++;
         }
 
-        ngx_http_evolu_auth_credential_blot_text(p, end, LF);
+        ngx_http_evolu_auth_credential_blot_text(p, end);
     }
 }
 
 
-/* Overwrites what follows the first "?" or "#", up to the stop. */
+/*
+ * Overwrites what follows the first "?" or "#".  A line that nginx refused may
+ * have spaces anywhere: only the version at its end is known to be none of it.
+ */
 
 static void
-ngx_http_evolu_auth_credential_blot_text(u_char *p, u_char *end, u_char stop)
+ngx_http_evolu_auth_credential_blot_text(u_char *p, u_char *end)
 {
     while (p < end && *p != '?' && *p != '#') {
         p++;
@@ -302,7 +336,13 @@ ngx_http_evolu_auth_credential_blot_text(u_char *p, u_char *end, u_char stop)
         return;
     }
 
-    for (p++; p < end && *p != stop; p++) {
+    if ((size_t) (end - p) > NGX_HTTP_EVOLU_AUTH_VERSION
+        && ngx_memcmp(end - NGX_HTTP_EVOLU_AUTH_VERSION, " HTTP/", 6) == 0)
+    {
+        end -= NGX_HTTP_EVOLU_AUTH_VERSION;
+    }
+
+    for (p++; p < end; p++) {
         *p = '*';
     }
 }

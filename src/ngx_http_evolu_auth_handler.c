@@ -78,6 +78,17 @@ ngx_http_evolu_auth_rewrite_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    if (r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_evolu_auth_ctx_get(r);
+
+    if (ctx == NULL || !ctx->taken) {
+        /* refused before its query was looked through, or was read */
+        ngx_http_evolu_auth_credential_blot(r);
+    }
+
     return ngx_http_evolu_auth_post_read_handler(r);
 }
 

@@ -411,7 +411,7 @@ location / { evolu_auth on; evolu_auth_key_sources query:key;
 . "Connection: close\r\n\r\n"
 --- error_code: 200
 --- response_body chop
-rw=[GET /?a=b&key=*************** HTTP/1.1]
+rw=[GET /?*********************** HTTP/1.1]
 --- leaks
 
 
