@@ -197,6 +197,9 @@ $nginx->reaches(5, $LIVE, '401 NEGATIVE unknown', 'the new node pushes');
 $nodes[$other]->do('HSET', record($LIVE));
 $nginx->reaches(5, $LIVE, '200 MISS ok', 'again');
 
+$nginx->heard;
+like($nginx->until(5, $LIVE, '200 FRESH ok'), qr/200 FRESH ok$/, 'and kept');
+
 
 # CLUSTERDOWN
 

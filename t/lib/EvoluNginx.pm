@@ -623,6 +623,21 @@ sub reaches {
 }
 
 
+# Asks each worker, twice: what was pushed before has been heard by all then.
+# One that hears late of a change drops what another has read since.
+
+sub heard {
+    my ($self) = @_;
+
+    for my $client ($self->clients($GLOBAL)) {
+        $client->ask($GLOBAL) for 1, 2;
+        $client->close;
+    }
+
+    return;
+}
+
+
 # One open connection to each worker
 
 sub clients {
