@@ -29,42 +29,24 @@ use Errno qw(EAGAIN EINTR);
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
-use POSIX ();
-use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM SOL_SOCKET SO_LINGER
-              IPPROTO_TCP TCP_NODELAY);
+use Socket qw(SOL_SOCKET SO_LINGER IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time);
+use parent 'EvoluChild';
 
 
 sub start {
     my ($class, $behind) = @_;
     my $listener = listener(0);
-    my $self = bless { port => $listener->sockport, owner => $$ }, $class;
+    my $self = bless { port => $listener->sockport }, $class;
 
-    socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC)
-        or die "socketpair: $!";
+    $self->begin(sub {
+        serve({ listener => $listener, port => $self->{port},
+                control => $_[0], behind => $behind, pairs => [],
+                latency => 0, jitter => 0, slice => 0, cut => 0,
+                mode => 'pass', count => 0 });
+    });
 
-    $self->{pid} = fork();
-    die "fork: $!" if !defined $self->{pid};
-
-    if ($self->{pid} == 0) {
-        close($ours);
-        $SIG{PIPE} = 'IGNORE';
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT);
-
-        eval {
-            serve({ listener => $listener, port => $self->{port},
-                    control => $theirs, behind => $behind, pairs => [],
-                    latency => 0, jitter => 0, slice => 0, cut => 0,
-                    mode => 'pass', count => 0 });
-        };
-
-        warn "proxy: $@" if $@;
-        POSIX::_exit(0);
-    }
-
-    close($theirs);
     close($listener);
-    $self->{control} = $ours;
 
     return $self;
 }
@@ -85,28 +67,6 @@ sub tell {
 
 
 sub count { return $_[0]->tell('count') }
-
-
-sub end {
-    my ($self) = @_;
-
-    if (defined $self->{pid} && $self->{owner} == $$) {
-        kill('KILL', $self->{pid});
-        waitpid($self->{pid}, 0);
-        delete $self->{pid};
-    }
-
-    return;
-}
-
-
-sub DESTROY {
-    local $? = $?;
-
-    $_[0]->end;
-
-    return;
-}
 
 
 sub listener {

@@ -13,25 +13,17 @@ use strict;
 use warnings;
 
 use IO::Socket::INET;
-use POSIX ();
 use Socket qw(inet_aton);
+use parent 'EvoluChild';
 
 
 sub start {
     my ($class, $file) = @_;
     my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Proto => 'udp')
         or die "udp: $!";
-    my $self = bless { file => $file, port => $socket->sockport,
-                       owner => $$ }, $class;
+    my $self = bless { file => $file, port => $socket->sockport }, $class;
 
-    $self->{pid} = fork();
-    die "fork: $!" if !defined $self->{pid};
-
-    if ($self->{pid} == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT);
-        $self->serve($socket);
-        POSIX::_exit(0);
-    }
+    $self->begin(sub { $self->serve($socket) });
 
     return $self;
 }
@@ -78,20 +70,6 @@ sub queries {
     my ($self) = @_;
 
     return -s "$self->{file}.queries" || 0;
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-
-    local $? = $?;
-
-    if ($self->{owner} == $$ && defined $self->{pid}) {
-        kill('KILL', $self->{pid});
-        waitpid($self->{pid}, 0);
-    }
-
-    return;
 }
 
 

@@ -42,9 +42,9 @@ use Exporter qw(import);
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
-use POSIX ();
-use Socket qw(AF_UNIX PF_UNSPEC SOCK_STREAM SOL_SOCKET SO_LINGER);
-use Time::HiRes qw(sleep time);
+use Socket qw(SOL_SOCKET SO_LINGER);
+use Time::HiRes qw(time);
+use parent 'EvoluChild';
 
 our @EXPORT_OK = qw(simple failure integer bulk nil array map_of set_of hash
                     hello invalidate flush);
@@ -92,44 +92,24 @@ sub flush {
 sub start {
     my ($class, %is) = @_;
     my $listener = listener(\%is);
-    my $self = bless { log => $is{log}, address => $is{address},
-                       owner => $$ }, $class;
-
-    socketpair(my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC)
-        or die "socketpair: $!";
+    my $self = bless { log => $is{log}, address => $is{address} }, $class;
 
     open(my $log, '>', $is{log}) or die "$is{log}: $!";
     $log->autoflush(1);
 
-    $self->{pid} = fork();
-    die "fork: $!" if !defined $self->{pid};
+    $self->begin(sub {
+        serve({ listener => $listener, control => $_[0], log => $log,
+                answer => $is{answer}, ordered => $is{ordered},
+                links => {}, told => '' });
+    });
 
-    if ($self->{pid} == 0) {
-        close($ours);
-        $SIG{PIPE} = 'IGNORE';
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT);
-
-        eval {
-            serve({ listener => $listener, control => $theirs, log => $log,
-                    answer => $is{answer}, ordered => $is{ordered},
-                    links => {}, told => '' });
-        };
-
-        print $log "died: $@" if $@;
-        POSIX::_exit(0);
-    }
-
-    close($theirs);
     close($listener);
-
-    $self->{control} = $ours;
 
     return $self;
 }
 
 
 sub address { return $_[0]{address} }
-sub pid { return $_[0]{pid} }
 
 
 # Returns when it is done.
@@ -168,28 +148,6 @@ sub count {
         my @argv = @{$_}[1 .. $#$_];
         @argv >= @words && !grep { $argv[$_] ne $words[$_] } 0 .. $#words;
     } $self->commands;
-}
-
-
-sub stop {
-    my ($self) = @_;
-
-    if (defined $self->{pid} && $self->{owner} == $$) {
-        kill('KILL', $self->{pid});
-        waitpid($self->{pid}, 0);
-        delete $self->{pid};
-    }
-
-    return;
-}
-
-
-sub DESTROY {
-    local $? = $?;
-
-    $_[0]->stop;
-
-    return;
 }
 
 
