@@ -50,7 +50,7 @@ case $mode in
     test)
         packages+=(chromium-headless-shell fail2ban)
         packages+=(libjemalloc2)        # the heap of nginx under callgrind
-        packages+=(bsdextrautils)       # a terminal: script, since Debian 14
+        packages+=(bsdutils)            # a terminal: script
         packages+=(libcmocka-dev clang libclang-rt-dev cppcheck shellcheck
                    valgrind nghttp2-client wrk libtest-nginx-perl spin faketime
                    postgresql mariadb-server zsh mandoc)

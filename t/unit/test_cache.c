@@ -2105,12 +2105,12 @@ static void
 work_until_killed(void)
 {
     cache_t     *c = &workers[0];
-    ngx_uint_t   i, n;
+    ngx_uint_t   n;
 
     srandom(getpid());
     ngx_pid = getpid();
 
-    for (i = 0; /* void */ ; i++) {
+    for ( ;; ) {
         n = random() % 300;
 
         switch (random() % 5) {
