@@ -7,6 +7,7 @@
 #     trixie     nginx 1.26
 #     forky      nginx 1.30
 #     static     nginx 1.22 of bookworm, the module linked in (--add-module)
+#     valkey     nginx 1.26, and trixie's Valkey in the place of Redis
 #
 # Each in a fresh root of that Debian (root.sh): the packages of setup.sh from
 # the mirror, all the rest without a network.  Prints one line a row; the
@@ -26,8 +27,9 @@ root='' failed=0
 
 
 declare -A suites=([bookworm]=bookworm [trixie]=trixie [forky]=forky
-                   [static]=bookworm)
-declare -A versions=([bookworm]=1.22 [trixie]=1.26 [forky]=1.30 [static]=1.22)
+                   [static]=bookworm [valkey]=trixie)
+declare -A versions=([bookworm]=1.22 [trixie]=1.26 [forky]=1.30 [static]=1.22
+                     [valkey]=1.26)
 
 
 line()
@@ -57,6 +59,7 @@ run_row()
 
     targets=(unit suite suite-master cli)
     [ "$row" != static ] || targets=(static)
+    [ "$row" != valkey ] || targets=(EVOLU_REDIS_SERVER=valkey-server suite)
 
     SECONDS=0
     nginx="?"
@@ -73,6 +76,11 @@ run_row()
         if [ "$row" = static ]; then
             bash "$top/scripts/root.sh" online "$root/root" \
                 /root/evolu-auth/scripts/build-nginx.sh static
+        fi
+
+        if [ "$row" = valkey ]; then
+            bash "$top/scripts/root.sh" online "$root/root" \
+                apt-get install -y valkey-server
         fi
     } > "$log" 2>&1
     then
@@ -106,7 +114,7 @@ run_row()
 }
 
 
-[ $# -ne 0 ] || set -- bookworm trixie forky static
+[ $# -ne 0 ] || set -- bookworm trixie forky static valkey
 
 for row in "$@"; do
     if [ -z "${suites[$row]:-}" ]; then
