@@ -17,6 +17,7 @@ static ngx_int_t ngx_http_evolu_auth_post_read_handler(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_evolu_auth_rewrite_handler(
     ngx_http_request_t *r);
+static ngx_uint_t ngx_http_evolu_auth_handler_passed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_evolu_auth_preaccess_handler(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_evolu_auth_suspend(ngx_http_request_t *r);
@@ -70,26 +71,28 @@ ngx_http_evolu_auth_post_read_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_evolu_auth_rewrite_handler(ngx_http_request_t *r)
 {
+    if (ngx_http_evolu_auth_handler_passed(r)) {
+        return NGX_DECLINED;
+    }
+
+    /* refused before its query was looked through, or was read */
+
+    ngx_http_evolu_auth_credential_blot(r);
+
+    return ngx_http_evolu_auth_post_read_handler(r);
+}
+
+
+/* 1 when the request ran post_read, as all do but those refused before it. */
+
+static ngx_uint_t
+ngx_http_evolu_auth_handler_passed(ngx_http_request_t *r)
+{
     ngx_http_evolu_auth_ctx_t  *ctx;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_evolu_auth_module);
-
-    if (ctx != NULL && ctx->taken) {
-        return NGX_DECLINED;
-    }
-
-    if (r != r->main) {
-        return NGX_DECLINED;
-    }
 
     ctx = ngx_http_evolu_auth_ctx_get(r);
 
-    if (ctx == NULL || !ctx->taken) {
-        /* refused before its query was looked through, or was read */
-        ngx_http_evolu_auth_credential_blot(r);
-    }
-
-    return ngx_http_evolu_auth_post_read_handler(r);
+    return ctx != NULL && ctx->taken;
 }
 
 
@@ -352,11 +355,7 @@ ngx_http_evolu_auth_precontent_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_evolu_auth_log_handler(ngx_http_request_t *r)
 {
-    ngx_http_evolu_auth_ctx_t  *ctx;
-
-    ctx = ngx_http_evolu_auth_ctx_get(r);
-
-    if (ctx == NULL || !ctx->taken) {
+    if (!ngx_http_evolu_auth_handler_passed(r)) {
         ngx_http_evolu_auth_credential_blot(r);
     }
 
@@ -455,13 +454,13 @@ ngx_http_evolu_auth_handler_add_first(ngx_conf_t *cf, ngx_http_phases phase,
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    handlers = &cmcf->phases[phase].handlers;
-
-    if (ngx_array_push(handlers) == NULL) {
+    if (ngx_http_evolu_auth_handler_add(cf, phase, handler) != NGX_OK) {
         return NGX_ERROR;
     }
 
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    handlers = &cmcf->phases[phase].handlers;
     h = handlers->elts;
 
     ngx_memmove(&h[1], &h[0],
