@@ -25,7 +25,9 @@ static evolu_keys_status_t evolu_keys_import_run(evolu_keys_import_t *import,
     unsigned instances);
 static ssize_t evolu_keys_import_input(void *data, unsigned char *buf,
     size_t size);
-static evolu_keys_status_t evolu_keys_import_prune(
+static evolu_keys_status_t evolu_keys_import_admit(
+    const evolu_keys_import_t *import);
+static evolu_keys_status_t evolu_keys_import_gone(
     evolu_keys_import_t *import);
 static evolu_keys_status_t evolu_keys_import_may_prune(
     const evolu_keys_import_t *import);
@@ -112,21 +114,19 @@ evolu_keys_import_run(evolu_keys_import_t *import, unsigned instances)
         return status;
     }
 
-    if (import->unusable != 0 && !(o->given & EVOLU_KEYS_SKIP_UNUSABLE)) {
-        evolu_keys_say("%zu row%s cannot be used, so nothing was written: "
-                       "mend %s, or give --skip-unusable", import->unusable,
-                       import->unusable == 1 ? "" : "s",
-                       import->unusable == 1 ? "it" : "them");
+    status = evolu_keys_import_admit(import);
+
+    if (status != EVOLU_KEYS_DONE) {
 
         if (o->json) {
             (void) evolu_keys_import_answer(import);
         }
 
-        return EVOLU_KEYS_REFUSED;
+        return status;
     }
 
     if (o->given & EVOLU_KEYS_PRUNE) {
-        status = evolu_keys_import_prune(import);
+        status = evolu_keys_import_gone(import);
     }
 
     if (status == EVOLU_KEYS_DONE && import->keys->file != NULL
@@ -181,21 +181,32 @@ evolu_keys_import_row(evolu_keys_import_t *import)
 }
 
 
+/* Whether what was read may be acted on; says why not. */
+
 static evolu_keys_status_t
-evolu_keys_import_prune(evolu_keys_import_t *import)
+evolu_keys_import_admit(const evolu_keys_import_t *import)
+{
+    unsigned  given;
+
+    given = import->keys->options.given;
+
+    if (import->unusable != 0 && !(given & EVOLU_KEYS_SKIP_UNUSABLE)) {
+        evolu_keys_say("%zu row%s cannot be used, so nothing was written: "
+                       "mend %s, or give --skip-unusable", import->unusable,
+                       import->unusable == 1 ? "" : "s",
+                       import->unusable == 1 ? "it" : "them");
+        return EVOLU_KEYS_REFUSED;
+    }
+
+    return (given & EVOLU_KEYS_PRUNE) ? evolu_keys_import_may_prune(import)
+                                      : EVOLU_KEYS_DONE;
+}
+
+
+static evolu_keys_status_t
+evolu_keys_import_gone(evolu_keys_import_t *import)
 {
     evolu_keys_status_t  status;
-
-    status = evolu_keys_import_may_prune(import);
-
-    if (status != EVOLU_KEYS_DONE) {
-
-        if (import->keys->options.json) {
-            (void) evolu_keys_import_answer(import);
-        }
-
-        return status;
-    }
 
     status = import->store->instances(import->store,
                                       evolu_keys_import_gone_name, import);

@@ -32,7 +32,7 @@ typedef struct {
     unsigned              named;     /* 1: the first line named columns */
     size_t                read;      /* rows, the heading is none */
     size_t                unusable;
-    size_t                unclear;   /* of these: key or token are not told */
+    size_t                unclear;   /* rows that may be of a good key */
     size_t                without;   /* instances without a token */
     size_t                repeated;  /* rows that stood there before */
     size_t                other;     /* rows of other clients */
