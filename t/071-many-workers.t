@@ -11,7 +11,6 @@ use EvoluNginx;
 use EvoluRedisScript qw(bulk failure hash invalidate);
 use Fcntl qw(O_NONBLOCK O_RDWR);
 use POSIX ();
-use Socket qw(SOL_SOCKET SO_PEERCRED);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -89,6 +88,21 @@ sub cut {
 cut();
 
 
+# Of two workers, the one with a link, which can read, and the other one
+
+sub hears_and_deaf {
+    my ($nginx) = @_;
+    my @workers = $nginx->clients($GLOBAL);
+    my $n = 0;
+    my ($deaf) = grep {
+        $_->ask('evolu_live_try' . ++$n . '_TrySecret0123456789') eq $down
+    } @workers;
+    my ($hears) = grep { $_ != $deaf } @workers;
+
+    return ($hears, $deaf);
+}
+
+
 # One link for two workers.  The server lets nobody else in.
 
 sub one_link {
@@ -112,15 +126,7 @@ sub one_link {
 
     my $nginx = EvoluNginx->start(redis => $server, workers => 2, live => 1,
                                   %is);
-    my @workers = $nginx->clients($GLOBAL);
-
-    # the one with a link is the one that can read
-
-    my $n = 0;
-    my ($deaf) = grep {
-        $_->ask('evolu_live_try' . ++$n . '_TrySecret0123456789') eq $down
-    } @workers;
-    my ($hears) = grep { $_ != $deaf } @workers;
+    my ($hears, $deaf) = hears_and_deaf($nginx);
 
     is($hears->ask($LIVE), '200 MISS ok', "$is{name}: one can read");
 
@@ -330,12 +336,9 @@ sub own_clock {
             my ($link, $command, $name) = @_;
 
             if ($command eq 'HELLO') {
-                my ($pid) = unpack('i', getsockopt($link->{socket},
-                                                   SOL_SOCKET, SO_PEERCRED));
+                $only ||= $link->peer;
 
-                $only ||= $pid;
-
-                if ($pid != $only) {
+                if ($link->peer != $only) {
                     $link->shut;
                     return '';
                 }
@@ -350,12 +353,7 @@ sub own_clock {
 
     my $nginx = EvoluNginx->start(redis => $server, workers => 2, live => 1,
                                   zone => 'fresh=1h stale=2s');
-    my @workers = $nginx->clients($GLOBAL);
-    my $n = 0;
-    my ($deaf) = grep {
-        $_->ask('evolu_live_own' . ++$n . '_OwnSecret0123456789') eq $down
-    } @workers;
-    my ($hears) = grep { $_ != $deaf } @workers;
+    my ($hears, $deaf) = hears_and_deaf($nginx);
 
     is($hears->ask($LIVE), '200 MISS ok', "$case: read");
     is($deaf->ask($LIVE), '200 FRESH ok', "$case: fresh for both");

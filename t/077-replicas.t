@@ -9,7 +9,6 @@ use warnings;
 use lib 't/lib';
 use EvoluNginx;
 use EvoluRedisScript qw(hash hello invalidate);
-use Socket qw(SOL_SOCKET SO_PEERCRED);
 use Test::More;
 
 my ($slow, $deleted, $cut) = map { "$dir/$_" } qw(slow deleted cut);
@@ -23,9 +22,7 @@ my $server = EvoluRedisScript->start(
     log => "$dir/replicas.log",
     answer => sub {
         my ($link, $command, $name) = @_;
-        my ($pid) = unpack('i', getsockopt($link->{socket}, SOL_SOCKET,
-                                           SO_PEERCRED));
-        my $lags = -e $slow && $pid == EvoluNginx::read_text($slow);
+        my $lags = -e $slow && $link->peer == EvoluNginx::read_text($slow);
 
         return hello(role => 'replica') if $command eq 'HELLO';
 

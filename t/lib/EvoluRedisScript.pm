@@ -355,6 +355,17 @@ sub new {
 sub number { return $_[0]{number} }
 
 
+# The process at the other end of a unix socket
+
+sub peer {
+    my ($self) = @_;
+    my ($pid) = unpack('i', getsockopt($self->{socket}, Socket::SOL_SOCKET(),
+                                       Socket::SO_PEERCRED()));
+
+    return $pid;
+}
+
+
 sub send {
     my ($self, $bytes) = @_;
 
